@@ -1,0 +1,47 @@
+package dev.idempotency;
+
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.StoreException;
+import java.time.Duration;
+import java.time.Instant;
+
+/** The engine's answer to a keyed request. Adapters translate it; they decide nothing. */
+public sealed interface Decision {
+
+  /**
+   * Run the handler, then end the execution.
+   *
+   * @param execution must be ended exactly once
+   * @param expiresAt when the record will go, about
+   */
+  record Proceed(Execution execution, Instant expiresAt) implements Decision {}
+
+  /**
+   * Answer with the stored outcome.
+   *
+   * @param outcome of the execution that ran
+   * @param expiresAt when the record will go, about
+   */
+  record Replay(Outcome outcome, Instant expiresAt) implements Decision {}
+
+  /**
+   * The first request still runs.
+   *
+   * @param retryAfter when to ask again
+   */
+  record InFlight(Duration retryAfter) implements Decision {}
+
+  /** The key belongs to another request, or another caller's. */
+  record Mismatch() implements Decision {}
+
+  /** Nobody knows how the first request ended; neither replay nor run. */
+  record Abandoned() implements Decision {}
+
+  /**
+   * The store could not answer; fail closed unless the application chose otherwise.
+   *
+   * @param cause why
+   * @param retryAfter when to ask again
+   */
+  record StoreUnavailable(StoreException cause, Duration retryAfter) implements Decision {}
+}

@@ -1,0 +1,243 @@
+package dev.idempotency;
+
+import dev.idempotency.store.TimeSource;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of an {@link IdempotencyEngine}. Immutable; each setter of the builder states its
+ * default.
+ */
+public final class IdempotencyConfig {
+
+  private final Builder values;
+
+  private IdempotencyConfig(Builder values) {
+    this.values = values;
+  }
+
+  /** The defaults: TTL 24 h, lease 30 s, renewed every 10 s, abandoned and doubtful keys held. */
+  public static IdempotencyConfig defaults() {
+    return builder().build();
+  }
+
+  /** Starts from the defaults. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** How long a record lives after it was written; default 24 h. */
+  public Duration ttl() {
+    return values.ttl;
+  }
+
+  /** How long an ownership lasts unless renewed; default 30 s. */
+  public Duration lease() {
+    return values.lease;
+  }
+
+  /** How often a lease of {@code lease} is renewed: every third of it. */
+  Duration renewEvery(Duration lease) {
+    return lease.dividedBy(3);
+  }
+
+  /** What callers of a key in flight are told to wait; default 1 s. */
+  public Duration retryAfter() {
+    return values.retryAfter;
+  }
+
+  /** Policy for handlers that ended in doubt; default HOLD. */
+  public InDoubtPolicy inDoubt() {
+    return values.inDoubt;
+  }
+
+  /** Policy for owners that vanished; default HOLD. */
+  public AbandonedPolicy abandoned() {
+    return values.abandoned;
+  }
+
+  /** Finds out how doubtful executions ended; default none. */
+  public Optional<OutcomeResolver> resolver() {
+    return Optional.ofNullable(values.resolver);
+  }
+
+  /** Largest outcome in bytes; a larger one is stored as a tombstone; default 1 MiB. */
+  public int maxOutcomeBytes() {
+    return values.maxOutcomeBytes;
+  }
+
+  /** Requests that may wait for a key in flight at once; default 10,000. */
+  public int maxWaiters() {
+    return values.maxWaiters;
+  }
+
+  /** How often waiters look at the store when nobody wakes them; default 200 ms. */
+  public Duration sweepEvery() {
+    return values.sweepEvery;
+  }
+
+  /** Writes kept for later while the store cannot be reached; default 10,000. */
+  public int maxPending() {
+    return values.maxPending;
+  }
+
+  /** How long {@link IdempotencyEngine#close()} goes on storing pending outcomes; default 10 s. */
+  public Duration drainTimeout() {
+    return values.drainTimeout;
+  }
+
+  /** Is told what happens; default nobody. */
+  public IdempotencyListener listener() {
+    return values.listener;
+  }
+
+  /** Where time comes from; default the machine. Must be the store's. */
+  public TimeSource timeSource() {
+    return values.timeSource;
+  }
+
+  /** Collects settings. Not thread-safe. */
+  public static final class Builder {
+
+    private Duration ttl = Duration.ofHours(24);
+    private Duration lease = Duration.ofSeconds(30);
+    private Duration retryAfter = Duration.ofSeconds(1);
+    private InDoubtPolicy inDoubt = InDoubtPolicy.HOLD;
+    private AbandonedPolicy abandoned = AbandonedPolicy.HOLD;
+    private @Nullable OutcomeResolver resolver;
+    private int maxOutcomeBytes = 1024 * 1024;
+    private int maxWaiters = 10_000;
+    private Duration sweepEvery = Duration.ofMillis(200);
+    private int maxPending = 10_000;
+    private Duration drainTimeout = Duration.ofSeconds(10);
+    private IdempotencyListener listener = new IdempotencyListener() {};
+    private TimeSource timeSource = TimeSource.system();
+
+    private Builder() {}
+
+    private Builder(Builder other) {
+      ttl = other.ttl;
+      lease = other.lease;
+      retryAfter = other.retryAfter;
+      inDoubt = other.inDoubt;
+      abandoned = other.abandoned;
+      resolver = other.resolver;
+      maxOutcomeBytes = other.maxOutcomeBytes;
+      maxWaiters = other.maxWaiters;
+      sweepEvery = other.sweepEvery;
+      maxPending = other.maxPending;
+      drainTimeout = other.drainTimeout;
+      listener = other.listener;
+      timeSource = other.timeSource;
+    }
+
+    /** How long a record lives after it was written; default 24 h; longer than the lease. */
+    public Builder ttl(Duration duration) {
+      this.ttl = duration;
+      return this;
+    }
+
+    /** How long an ownership lasts unless renewed; default 30 s; 100 ms to 1 h. */
+    public Builder lease(Duration duration) {
+      this.lease = duration;
+      return this;
+    }
+
+    /** What callers of a key in flight are told to wait; default 1 s; above zero. */
+    public Builder retryAfter(Duration duration) {
+      this.retryAfter = positive("retryAfter", duration);
+      return this;
+    }
+
+    /** Policy for handlers that ended in doubt; default {@link InDoubtPolicy#HOLD}. */
+    public Builder inDoubt(InDoubtPolicy policy) {
+      this.inDoubt = policy;
+      return this;
+    }
+
+    /** Policy for owners that vanished; default {@link AbandonedPolicy#HOLD}. */
+    public Builder abandoned(AbandonedPolicy policy) {
+      this.abandoned = policy;
+      return this;
+    }
+
+    /** Finds out how doubtful executions ended; default none. */
+    public Builder resolver(OutcomeResolver outcomeResolver) {
+      this.resolver = outcomeResolver;
+      return this;
+    }
+
+    /** Largest outcome in bytes; default 1 MiB; at least 1. */
+    public Builder maxOutcomeBytes(int bytes) {
+      this.maxOutcomeBytes = atLeastOne("maxOutcomeBytes", bytes);
+      return this;
+    }
+
+    /** Requests that may wait for keys in flight at once; default 10,000; at least 1. */
+    public Builder maxWaiters(int requests) {
+      this.maxWaiters = atLeastOne("maxWaiters", requests);
+      return this;
+    }
+
+    /** How often waiters look when nobody wakes them; default 200 ms; above zero. */
+    public Builder sweepEvery(Duration duration) {
+      this.sweepEvery = positive("sweepEvery", duration);
+      return this;
+    }
+
+    /** Writes kept for later while the store cannot be reached; default 10,000; at least 1. */
+    public Builder maxPending(int writes) {
+      this.maxPending = atLeastOne("maxPending", writes);
+      return this;
+    }
+
+    /** How long a close goes on storing pending outcomes; default 10 s; above zero. */
+    public Builder drainTimeout(Duration duration) {
+      this.drainTimeout = positive("drainTimeout", duration);
+      return this;
+    }
+
+    /** Is told what happens; default nobody. */
+    public Builder listener(IdempotencyListener idempotencyListener) {
+      this.listener = idempotencyListener;
+      return this;
+    }
+
+    /** Where time comes from; default the machine. Give the store the same one. */
+    public Builder timeSource(TimeSource source) {
+      this.timeSource = source;
+      return this;
+    }
+
+    /**
+     * The settings.
+     *
+     * @throws IllegalArgumentException if the lease is out of its bounds, or the TTL not longer
+     */
+    public IdempotencyConfig build() {
+      if (lease.compareTo(Duration.ofMillis(100)) < 0 || lease.compareTo(Duration.ofHours(1)) > 0) {
+        throw new IllegalArgumentException("lease must be 100ms to 1h, but is " + lease);
+      }
+      if (ttl.compareTo(lease) <= 0) {
+        throw new IllegalArgumentException(
+            "ttl must be longer than the lease, but " + ttl + " <= " + lease);
+      }
+      return new IdempotencyConfig(new Builder(this));
+    }
+
+    private static Duration positive(String name, Duration duration) {
+      if (duration.isZero() || duration.isNegative()) {
+        throw new IllegalArgumentException(name + " must be above zero, but is " + duration);
+      }
+      return duration;
+    }
+
+    private static int atLeastOne(String name, int value) {
+      if (value < 1) {
+        throw new IllegalArgumentException(name + " must be at least 1, but is " + value);
+      }
+      return value;
+    }
+  }
+}

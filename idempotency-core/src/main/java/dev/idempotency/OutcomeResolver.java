@@ -1,0 +1,48 @@
+package dev.idempotency;
+
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
+import java.time.Duration;
+
+/**
+ * Finds out how an execution ended whose owner cannot say, for example by looking into the ledger.
+ *
+ * <p>Called on the thread of the request that meets the key, or of the handler that ended in doubt;
+ * may block on a database. Thread-safe. An exception counts as {@link Resolution.Unknown}.
+ */
+@FunctionalInterface
+public interface OutcomeResolver {
+
+  /** How did it end? */
+  Resolution resolve(Unresolved unresolved);
+
+  /**
+   * An execution without a known end.
+   *
+   * @param key names the operation
+   * @param fence of the execution
+   * @param attempt of the execution, from 1
+   * @param since how long ago its lease ended; zero if it just ended in doubt
+   */
+  record Unresolved(IdempotencyKey key, long fence, int attempt, Duration since) {}
+
+  /** The answer. */
+  sealed interface Resolution {
+
+    /**
+     * It ran to its end.
+     *
+     * @param outcome is recorded, and replayed to every retry
+     */
+    record Completed(Outcome outcome) implements Resolution {}
+
+    /**
+     * It had no effect, and can have none any more: whatever still runs of it will fail. The key is
+     * free to run again.
+     */
+    record NotExecuted() implements Resolution {}
+
+    /** Nobody knows. The policy decides. */
+    record Unknown() implements Resolution {}
+  }
+}

@@ -1,0 +1,42 @@
+package dev.idempotency.store;
+
+/**
+ * A store could not do what it was asked. It never means that the operation may run.
+ *
+ * <p>After a write that ended with {@link Reason#UNAVAILABLE}, send it again with the same token.
+ */
+public class StoreException extends RuntimeException {
+
+  private static final long serialVersionUID = 1L;
+
+  /** What is wrong, and so whether another try can help. */
+  public enum Reason {
+    /** No answer: nobody knows whether a write was done. May pass. */
+    UNAVAILABLE,
+    /** The store answered that it cannot do it now (read-only, out of memory): surely not done. */
+    REFUSED,
+    /**
+     * The stored value is not one of ours, damaged, or of an unknown version: an operator's case.
+     */
+    CORRUPT
+  }
+
+  private final Reason reason;
+
+  /** With a cause. */
+  public StoreException(Reason reason, String message, Throwable cause) {
+    super(message, cause);
+    this.reason = reason;
+  }
+
+  /** Without a cause. */
+  public StoreException(Reason reason, String message) {
+    super(message);
+    this.reason = reason;
+  }
+
+  /** What is wrong. */
+  public Reason reason() {
+    return reason;
+  }
+}

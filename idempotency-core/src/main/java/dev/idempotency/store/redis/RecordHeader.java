@@ -1,0 +1,161 @@
+package dev.idempotency.store.redis;
+
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.Lease;
+import dev.idempotency.store.OwnerToken;
+import dev.idempotency.store.StoreException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * The fixed head of every record, big-endian, so that a script can read it at fixed offsets.
+ *
+ * <pre>
+ *   0  magic "IK"                    16  owner token, 16 bytes
+ *   2  version, 1                    32  fence
+ *   3  state: F, C or R              40  lease, ms
+ *   4  flags                         48  ttl, ms
+ *   5  reserved, 0                   56  time of the last write, epoch ms: for people only
+ *   6  attempt, unsigned 16 bit      64  fingerprint, 56 bytes
+ *   8  cipher key id               120  payload
+ *  12  CRC-32C of the payload
+ * </pre>
+ *
+ * @param flags the sum of the {@code FLAG_} bits
+ */
+record RecordHeader(
+    State state,
+    int flags,
+    int attempt,
+    int cipherKeyId,
+    int checksum,
+    OwnerToken token,
+    long fence,
+    long leaseMillis,
+    long ttlMillis,
+    long writtenAtMillis,
+    Fingerprint fingerprint) {
+
+  static final int LENGTH = 120;
+  static final byte VERSION = 1;
+
+  /** Somebody waits for the end; the only flag that a script sets. */
+  static final int FLAG_AWAITED = 1;
+
+  static final int FLAG_DEFLATED = 2;
+  static final int FLAG_ENCRYPTED = 4;
+  static final int FLAG_TOMBSTONE = 8;
+
+  private static final byte[] MAGIC = {'I', 'K'};
+  private static final int ALL_FLAGS =
+      FLAG_AWAITED | FLAG_DEFLATED | FLAG_ENCRYPTED | FLAG_TOMBSTONE;
+  private static final int MAX_ATTEMPT = 0xFFFF;
+
+  enum State {
+    IN_FLIGHT('F'),
+    COMPLETED('C'),
+    RELEASED('R');
+
+    private final byte code;
+
+    State(char code) {
+      this.code = (byte) code;
+    }
+  }
+
+  /** The head of a record that the lease writes. */
+  static RecordHeader of(
+      Lease lease, State state, int flags, int cipherKeyId, int checksum, long writtenAtMillis) {
+    return new RecordHeader(
+        state,
+        flags,
+        lease.attempt(),
+        cipherKeyId,
+        checksum,
+        lease.token(),
+        lease.fence(),
+        lease.duration().toMillis(),
+        lease.ttl().toMillis(),
+        writtenAtMillis,
+        lease.fingerprint());
+  }
+
+  /** The head, followed by room for a payload of {@code payloadLength} bytes. */
+  byte[] toBytes(int payloadLength) {
+    return ByteBuffer.allocate(LENGTH + payloadLength)
+        .put(MAGIC)
+        .put(VERSION)
+        .put(state.code)
+        .put((byte) flags)
+        .put((byte) 0)
+        .putShort((short) Math.min(attempt, MAX_ATTEMPT))
+        .putInt(cipherKeyId)
+        .putInt(checksum)
+        .put(token.toBytes())
+        .putLong(fence)
+        .putLong(leaseMillis)
+        .putLong(ttlMillis)
+        .putLong(writtenAtMillis)
+        .put(fingerprint.toBytes())
+        .array();
+  }
+
+  /**
+   * Reads the head of a stored value.
+   *
+   * @throws StoreException with reason {@code CORRUPT} if it is not one, or of an unknown version
+   */
+  static RecordHeader parse(byte[] value) {
+    if (value.length < LENGTH || value[0] != MAGIC[0] || value[1] != MAGIC[1]) {
+      throw corrupt("the stored value is not an idempotency record");
+    }
+    if (value[2] != VERSION) {
+      throw corrupt(
+          "the record has format version "
+              + value[2]
+              + ", this library reads "
+              + VERSION
+              + "; it was written by a newer release: upgrade this one");
+    }
+    ByteBuffer buffer = ByteBuffer.wrap(value);
+    State state = stateOf(value[3]);
+    int flags = value[4];
+    if ((flags & ~ALL_FLAGS) != 0 || value[5] != 0) {
+      throw corrupt("the record has unknown flags 0x" + Integer.toHexString(flags & 0xFF));
+    }
+    RecordHeader header =
+        new RecordHeader(
+            state,
+            flags,
+            buffer.getShort(6) & MAX_ATTEMPT,
+            buffer.getInt(8),
+            buffer.getInt(12),
+            OwnerToken.of(Arrays.copyOfRange(value, 16, 32)),
+            buffer.getLong(32),
+            buffer.getLong(40),
+            buffer.getLong(48),
+            buffer.getLong(56),
+            Fingerprint.of(Arrays.copyOfRange(value, 64, LENGTH)));
+    if (header.fence < 0 || header.leaseMillis < 1 || header.ttlMillis < 1) {
+      throw corrupt("the record's fence, lease or ttl is out of range");
+    }
+    return header;
+  }
+
+  boolean has(int flag) {
+    return (flags & flag) != 0;
+  }
+
+  private static State stateOf(byte code) {
+    for (State state : State.values()) {
+      if (state.code == code) {
+        return state;
+      }
+    }
+    throw corrupt("the record has unknown state " + (code & 0xFF));
+  }
+
+  static StoreException corrupt(String message) {
+    return new StoreException(StoreException.Reason.CORRUPT, message);
+  }
+}

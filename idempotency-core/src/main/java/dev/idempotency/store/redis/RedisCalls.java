@@ -1,0 +1,63 @@
+package dev.idempotency.store.redis;
+
+import dev.idempotency.store.StoreException;
+import java.util.function.Supplier;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Runs commands with a bounded number of attempts, and says what their failures mean. Every command
+ * that goes through here may be sent twice. Immutable and thread-safe.
+ *
+ * @param attempts sends of one command at most, at least 1
+ */
+record RedisCalls(int attempts) {
+
+  RedisCalls {
+    if (attempts < 1) {
+      throw new IllegalArgumentException("attempts must be at least 1, but is " + attempts);
+    }
+  }
+
+  /**
+   * Calls, again if the connection failed.
+   *
+   * @throws StoreException if no attempt had an answer, or the answer was an error
+   */
+  <T> T call(String verb, Supplier<T> command) {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return command.get();
+      } catch (JedisDataException e) {
+        throw answered(verb, e, attempt == 1);
+      } catch (JedisException e) {
+        // Also the pool's own failures: a broken connection that could not be replaced surfaces
+        // as a plain JedisException.
+        if (attempt == attempts) {
+          throw new StoreException(
+              StoreException.Reason.UNAVAILABLE,
+              "Redis did not answer " + verb + " (" + attempts + " attempts): " + e.getMessage(),
+              e);
+        }
+      } catch (IllegalStateException e) {
+        throw new StoreException(StoreException.Reason.UNAVAILABLE, "the Redis store is closed", e);
+      }
+    }
+  }
+
+  private static StoreException answered(String verb, JedisDataException e, boolean firstSend) {
+    String message = String.valueOf(e.getMessage());
+    if (message.contains("WRONGTYPE")) {
+      return new StoreException(
+          StoreException.Reason.CORRUPT,
+          "another kind of Redis value stands at the record's key; use a keyPrefix of its own",
+          e);
+    }
+    // READONLY, OOM, LOADING, MASTERDOWN, CLUSTERDOWN, TRYAGAIN, NOREPLICAS, NOPERM, MISCONF, ...
+    // An earlier send without an answer may have been carried out all the same.
+    return new StoreException(
+        firstSend ? StoreException.Reason.REFUSED : StoreException.Reason.UNAVAILABLE,
+        "Redis refused " + verb + ": " + message,
+        e);
+  }
+}

@@ -1,0 +1,302 @@
+package dev.idempotency.store.redis;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.idempotency.store.Claim;
+import dev.idempotency.store.ClaimRequest;
+import dev.idempotency.store.CompleteResult;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.IdempotencyStore;
+import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.ReleaseResult;
+import dev.idempotency.store.StoredRecord;
+import dev.idempotency.store.TimeSource;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.Response;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.params.SetParams;
+
+/**
+ * Keeps records in Redis 7.0 or later (or Valkey 7.2 or later), one string per key, so that it
+ * works unchanged on a standalone server, behind Sentinel, and on Cluster.
+ *
+ * <p>A claim of a fresh or completed key, a completion, and a renewal are one round trip each. A
+ * key in Redis is a prefix and a digest: neither the client's key nor its scope can be read from
+ * it. Redis must not evict ({@code maxmemory-policy noeviction}).
+ *
+ * <p>Thread-safe. A call blocks for at most the configured attempts times the time to get a
+ * connection, to connect, and to read an answer; see {@link RedisStoreBuilder}.
+ */
+public final class RedisIdempotencyStore implements IdempotencyStore {
+
+  private final UnifiedJedis jedis;
+  private final boolean ownsClient;
+  private final byte[] prefix;
+  private final byte[] channel;
+  private final RedisCalls calls;
+  private final PayloadCodec payloads;
+  private final TimeSource time;
+  private final byte[] releasedTtl;
+  private final SettledFeed feed;
+
+  RedisIdempotencyStore(
+      UnifiedJedis jedis, boolean ownsClient, RedisStoreBuilder settings, PayloadCodec payloads) {
+    this.jedis = jedis;
+    this.ownsClient = ownsClient;
+    this.prefix = settings.keyPrefix().getBytes(US_ASCII);
+    this.channel = (settings.keyPrefix() + "settled").getBytes(US_ASCII);
+    this.calls = new RedisCalls(settings.attempts());
+    this.payloads = payloads;
+    this.time = settings.timeSource();
+    this.releasedTtl = ascii(settings.releasedTtl().toMillis());
+    this.feed = new SettledFeed(jedis, channel);
+  }
+
+  /** Starts the settings of a store; see {@link RedisStoreBuilder} for the defaults. */
+  public static RedisStoreBuilder builder() {
+    return new RedisStoreBuilder();
+  }
+
+  @Override
+  public Claim claim(ClaimRequest request) {
+    byte[] key = redisKey(request.key());
+    long sent = time.nanoTime();
+    Lease proposed = Lease.granted(request, clockFence(), 1, sent);
+    byte[] record =
+        RecordHeader.of(proposed, RecordHeader.State.IN_FLIGHT, 0, 0, 0, nowMillis()).toBytes(0);
+    SetParams ifAbsent = SetParams.setParams().nx().px(request.ttl().toMillis());
+    return calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
+  }
+
+  private Claim claimOnce(
+      byte[] key, ClaimRequest request, Lease proposed, byte[] record, SetParams ifAbsent) {
+    // Explicitly nullable: Jedis is not annotated, and absence is the common case here.
+    byte[] standing = jedis.setGet(key, record, ifAbsent);
+    if (standing == null) {
+      return new Claim.Acquired(proposed);
+    }
+    RecordHeader header = RecordHeader.parse(standing);
+    if (header.state() == RecordHeader.State.COMPLETED) {
+      return completed(key, header, standing);
+    }
+    if (header.state() == RecordHeader.State.IN_FLIGHT && header.token().equals(request.token())) {
+      return acquired(proposed, header);
+    }
+    return contend(key, request, proposed, record);
+  }
+
+  private Claim contend(byte[] key, ClaimRequest request, Lease proposed, byte[] record) {
+    byte[] takeover =
+        request.takeover().isPresent()
+            ? ByteBuffer.allocate(Long.BYTES).putLong(request.takeover().getAsLong()).array()
+            : new byte[0];
+    List<?> reply =
+        (List<?>)
+            RedisScript.CONTEND.run(
+                jedis,
+                key,
+                record,
+                ascii(request.ttl().toMillis()),
+                takeover,
+                ascii(request.waiting() ? 1 : 0));
+    byte[] value = (byte[]) reply.get(1);
+    RecordHeader header = RecordHeader.parse(value);
+    Duration span = Duration.ofMillis((Long) reply.get(2));
+    return switch (((byte[]) reply.get(0))[0]) {
+      case 'A' -> acquired(proposed, header);
+      case 'C' -> completed(key, header, value);
+      case 'F' -> new StoredRecord.InFlight(header.fingerprint(), header.fence(), span);
+      case 'X' ->
+          new StoredRecord.Abandoned(header.fingerprint(), header.fence(), header.attempt(), span);
+      default -> throw RecordHeader.corrupt("the record cannot be contended");
+    };
+  }
+
+  private static Claim acquired(Lease proposed, RecordHeader standing) {
+    return new Claim.Acquired(
+        new Lease(
+            proposed.key(),
+            proposed.token(),
+            standing.fence(),
+            standing.attempt(),
+            proposed.fingerprint(),
+            proposed.duration(),
+            proposed.ttl(),
+            proposed.deadlineNanos()));
+  }
+
+  private StoredRecord.Completed completed(byte[] key, RecordHeader header, byte[] value) {
+    return new StoredRecord.Completed(
+        header.fingerprint(),
+        header.fence(),
+        payloads.decode(key, header, value),
+        Instant.ofEpochMilli(header.writtenAtMillis()),
+        Duration.ofMillis(header.ttlMillis()));
+  }
+
+  @Override
+  public Optional<Lease> renew(Lease lease) {
+    long sent = time.nanoTime();
+    return touch("renew", lease, lease.ttl(), new byte[0])
+        ? Optional.of(lease.renewed(sent))
+        : Optional.empty();
+  }
+
+  @Override
+  public boolean abandon(Lease lease) {
+    return touch("abandon", lease, lease.ttl().minus(lease.duration()), channel);
+  }
+
+  private boolean touch(String verb, Lease lease, Duration ttl, byte[] announceOn) {
+    byte[] key = redisKey(lease.key());
+    byte[] token = lease.token().toBytes();
+    byte[] millis = ascii(ttl.toMillis());
+    byte[] message = digest(lease.key());
+    Object reply =
+        calls.call(
+            verb, () -> RedisScript.TOUCH.run(jedis, key, token, millis, announceOn, message));
+    return (Long) reply == 1;
+  }
+
+  @Override
+  public CompleteResult complete(Lease lease, Outcome outcome) {
+    byte[] key = redisKey(lease.key());
+    byte[] record = payloads.encode(key, lease, outcome, nowMillis());
+    byte[] ttl = ascii(lease.ttl().toMillis());
+    byte[] message = digest(lease.key());
+    List<?> reply =
+        (List<?>)
+            calls.call(
+                "complete",
+                () -> RedisScript.COMPLETE.run(jedis, key, record, ttl, channel, message));
+    return switch (((Long) reply.get(0)).intValue()) {
+      case 1 -> new CompleteResult.Recorded();
+      case 2 -> new CompleteResult.AlreadyRecorded();
+      case 3 -> new CompleteResult.Restored();
+      case 4 -> new CompleteResult.FencedOff(standing(key, (byte[]) reply.get(1)));
+      default -> throw RecordHeader.corrupt("another value stands at the record's key");
+    };
+  }
+
+  /** What fenced a completion off, as far as its head alone can tell. */
+  private Optional<StoredRecord> standing(byte[] key, byte[] value) {
+    RecordHeader header = RecordHeader.parse(value);
+    return Optional.of(
+        switch (header.state()) {
+          case COMPLETED -> completed(key, header, value);
+          case RELEASED -> new StoredRecord.Released(header.fence());
+          case IN_FLIGHT ->
+              new StoredRecord.InFlight(
+                  header.fingerprint(), header.fence(), Duration.ofMillis(header.leaseMillis()));
+        });
+  }
+
+  @Override
+  public ReleaseResult release(Lease lease) {
+    byte[] key = redisKey(lease.key());
+    byte[] token = lease.token().toBytes();
+    byte[] message = digest(lease.key());
+    Object reply =
+        calls.call(
+            "release",
+            () -> RedisScript.RELEASE.run(jedis, key, token, releasedTtl, channel, message));
+    return switch (((Long) reply).intValue()) {
+      case 1 -> ReleaseResult.RELEASED;
+      case 2 -> ReleaseResult.NOT_OWNER;
+      case 3 -> ReleaseResult.ABSENT;
+      default -> throw RecordHeader.corrupt("another value stands at the record's key");
+    };
+  }
+
+  @Override
+  public List<Optional<StoredRecord>> find(List<IdempotencyKey> keys) {
+    List<byte[]> redisKeys = keys.stream().map(this::redisKey).toList();
+    return calls.call("find", () -> findOnce(redisKeys));
+  }
+
+  private List<Optional<StoredRecord>> findOnce(List<byte[]> keys) {
+    List<Response<byte[]>> values = new ArrayList<>(keys.size());
+    List<Response<Long>> lifetimes = new ArrayList<>(keys.size());
+    try (AbstractPipeline pipeline = jedis.pipelined()) {
+      for (byte[] key : keys) {
+        values.add(pipeline.get(key));
+        lifetimes.add(pipeline.pttl(key));
+      }
+      pipeline.sync();
+    }
+    List<Optional<StoredRecord>> found = new ArrayList<>(keys.size());
+    for (int i = 0; i < keys.size(); i++) {
+      byte[] value = values.get(i).get();
+      found.add(
+          value == null
+              ? Optional.empty()
+              : Optional.of(view(keys.get(i), value, lifetimes.get(i).get())));
+    }
+    return found;
+  }
+
+  private StoredRecord view(byte[] key, byte[] value, long pttl) {
+    RecordHeader header = RecordHeader.parse(value);
+    if (header.state() == RecordHeader.State.COMPLETED) {
+      return completed(key, header, value);
+    }
+    if (header.state() == RecordHeader.State.RELEASED) {
+      return new StoredRecord.Released(header.fence());
+    }
+    long left = header.leaseMillis() - (header.ttlMillis() - pttl);
+    return left > 0
+        ? new StoredRecord.InFlight(header.fingerprint(), header.fence(), Duration.ofMillis(left))
+        : new StoredRecord.Abandoned(
+            header.fingerprint(), header.fence(), header.attempt(), Duration.ofMillis(-left));
+  }
+
+  @Override
+  public boolean forget(IdempotencyKey key) {
+    byte[] redisKey = redisKey(key);
+    return calls.call("forget", () -> jedis.del(redisKey)) == 1;
+  }
+
+  @Override
+  public void onSettled(Consumer<String> listener) {
+    feed.start(listener);
+  }
+
+  /** The wall clock in microseconds: above every fence that a vanished record of this key had. */
+  private long clockFence() {
+    Instant now = time.now();
+    return now.getEpochSecond() * 1_000_000 + now.getNano() / 1_000;
+  }
+
+  private long nowMillis() {
+    return time.now().toEpochMilli();
+  }
+
+  private byte[] redisKey(IdempotencyKey key) {
+    byte[] digest = digest(key);
+    return ByteBuffer.allocate(prefix.length + digest.length).put(prefix).put(digest).array();
+  }
+
+  private static byte[] digest(IdempotencyKey key) {
+    return key.digestHex().getBytes(US_ASCII);
+  }
+
+  private static byte[] ascii(long number) {
+    return Long.toString(number).getBytes(US_ASCII);
+  }
+
+  @Override
+  public void close() {
+    feed.close();
+    if (ownsClient) {
+      jedis.close();
+    }
+  }
+}

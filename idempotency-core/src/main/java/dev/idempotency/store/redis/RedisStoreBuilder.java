@@ -1,0 +1,163 @@
+package dev.idempotency.store.redis;
+
+import dev.idempotency.store.TimeSource;
+import java.net.URI;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.UnifiedJedis;
+
+/**
+ * Settings of a {@link RedisIdempotencyStore}. Each setter states its default. Not thread-safe.
+ *
+ * <p>With the defaults, a Redis that accepts connections and never answers makes a call fail after
+ * about two seconds, and one whose host is gone likewise.
+ */
+public final class RedisStoreBuilder {
+
+  private static final String PREFIX_PATTERN = "[\\x21-\\x7e]{1,64}";
+
+  private @Nullable UnifiedJedis client;
+  private @Nullable URI uri;
+  private String keyPrefix = "idem:";
+  private Duration timeout = Duration.ofSeconds(1);
+  private int poolSize = 64;
+  private int attempts = 2;
+  private int compressFrom = 1024;
+  private int maxPayload = 64 * 1024 * 1024;
+  private Duration releasedTtl = Duration.ofMinutes(1);
+  private @Nullable PayloadEncryption encryption;
+  private TimeSource timeSource = TimeSource.system();
+
+  RedisStoreBuilder() {}
+
+  /**
+   * Where Redis is: {@code redis://[[user:]password@]host:port[/db]}, {@code rediss://…} for TLS,
+   * {@code redis-cluster://[user:password@]host:port,host:port}, or {@code
+   * redis-sentinel://[user:password@]host:port,host:port/primary-name}. Either this or {@link
+   * #client} is required.
+   *
+   * @throws IllegalArgumentException if it is none of these; the message never shows a password
+   */
+  public RedisStoreBuilder uri(String text) {
+    this.uri = RedisAddress.parse(text);
+    return this;
+  }
+
+  /**
+   * A client that the application built, and will close. Its pool must be bounded in size and in
+   * waiting time ({@code setMaxTotal}, {@code setMaxWait}): the default pool of Jedis holds 8
+   * connections and waits for ever. Not a {@code MultiDbClient}: it fails over to a database that
+   * does not have the records.
+   */
+  public RedisStoreBuilder client(UnifiedJedis jedis) {
+    this.client = jedis;
+    return this;
+  }
+
+  /**
+   * Put before the digest in every Redis key; default {@code "idem:"}; printable ASCII, 1 to 64.
+   */
+  public RedisStoreBuilder keyPrefix(String prefix) {
+    if (!prefix.matches(PREFIX_PATTERN)) {
+      throw new IllegalArgumentException(
+          "keyPrefix must have 1 to 64 visible ASCII characters, but is '" + prefix + "'");
+    }
+    this.keyPrefix = prefix;
+    return this;
+  }
+
+  /**
+   * How long to wait for a pooled connection, for connecting, and for an answer, each; default 1 s.
+   * Used with {@link #uri} only.
+   */
+  public RedisStoreBuilder timeout(Duration wait) {
+    if (wait.toMillis() < 1 || wait.compareTo(Duration.ofMinutes(1)) > 0) {
+      throw new IllegalArgumentException("timeout must be 1ms to 1min, but is " + wait);
+    }
+    this.timeout = wait;
+    return this;
+  }
+
+  /** Connections at most, per node; default 64. Used with {@link #uri} only. */
+  public RedisStoreBuilder poolSize(int connections) {
+    if (connections < 1) {
+      throw new IllegalArgumentException("poolSize must be at least 1, but is " + connections);
+    }
+    this.poolSize = connections;
+    return this;
+  }
+
+  /** Sends of one command at most, when connections fail; default 2. */
+  public RedisStoreBuilder attempts(int sends) {
+    this.attempts = new RedisCalls(sends).attempts();
+    return this;
+  }
+
+  /** Smallest outcome that is deflated, in bytes; default 1024. */
+  public RedisStoreBuilder compressFrom(int bytes) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("compressFrom must not be negative, but is " + bytes);
+    }
+    this.compressFrom = bytes;
+    return this;
+  }
+
+  /** How long a released record keeps its fence; default 1 min. */
+  public RedisStoreBuilder releasedTtl(Duration ttl) {
+    if (ttl.toMillis() < 1) {
+      throw new IllegalArgumentException("releasedTtl must be at least 1ms, but is " + ttl);
+    }
+    this.releasedTtl = ttl;
+    return this;
+  }
+
+  /** Encrypts outcomes; default none. */
+  public RedisStoreBuilder encryption(PayloadEncryption keys) {
+    this.encryption = keys;
+    return this;
+  }
+
+  /** Where time comes from; default the machine. */
+  public RedisStoreBuilder timeSource(TimeSource source) {
+    this.timeSource = source;
+    return this;
+  }
+
+  String keyPrefix() {
+    return keyPrefix;
+  }
+
+  int attempts() {
+    return attempts;
+  }
+
+  Duration releasedTtl() {
+    return releasedTtl;
+  }
+
+  TimeSource timeSource() {
+    return timeSource;
+  }
+
+  /**
+   * The store. Connects lazily: a Redis that is down now makes calls fail, not this one.
+   *
+   * @throws IllegalArgumentException unless exactly one of {@link #uri} and {@link #client} is set
+   */
+  public RedisIdempotencyStore build() {
+    UnifiedJedis given = client;
+    URI address = uri;
+    if ((given == null) == (address == null)) {
+      throw new IllegalArgumentException("set exactly one of uri and client");
+    }
+    PayloadCodec payloads = new PayloadCodec(compressFrom, maxPayload, encryption);
+    if (given != null) {
+      return new RedisIdempotencyStore(given, false, this, payloads);
+    }
+    if (address == null) {
+      throw new AssertionError();
+    }
+    return new RedisIdempotencyStore(
+        RedisAddress.connect(address, timeout, poolSize), true, this, payloads);
+  }
+}

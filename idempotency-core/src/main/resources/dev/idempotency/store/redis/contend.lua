@@ -1,0 +1,39 @@
+-- Claims a key that the fast path found taken.
+-- KEYS[1] record; ARGV: record to write, ttl ms, fence that may be taken over (8 bytes, or ''), '1' if the claimer will wait.
+-- Returns {code, record, number}: A acquired (number: 0), C completed, F in flight (number: ms of the lease left),
+-- X abandoned (number: ms since the lease ended), V not one of ours.
+-- Offsets are those of RecordCodec, plus one: Lua counts from 1.
+local mine = ARGV[1]
+local value = redis.call('GET', KEYS[1])
+
+local function own(previous)
+  local record = mine
+  if previous then
+    local fence = math.max(struct.unpack('>I8', mine, 33), struct.unpack('>I8', previous, 33) + 1)
+    local attempt = math.min(struct.unpack('>I2', previous, 7) + 1, 65535)
+    record = string.sub(mine, 1, 6) .. struct.pack('>I2', attempt) .. string.sub(mine, 9, 32)
+      .. struct.pack('>I8', fence) .. string.sub(mine, 41)
+  end
+  redis.call('SET', KEYS[1], record, 'PX', ARGV[2])
+  return {'A', record, 0}
+end
+
+if not value then return own(nil) end
+if #value < 120 or string.sub(value, 1, 3) ~= string.sub(mine, 1, 3) then return {'V', value, 0} end
+
+local state = string.sub(value, 4, 4)
+if state == 'R' then return own(value) end
+if state == 'C' then return {'C', value, 0} end
+if state ~= 'F' then return {'V', value, 0} end
+if string.sub(value, 17, 32) == string.sub(mine, 17, 32) then return {'A', value, 0} end
+
+-- The age of a lease is what is gone of the TTL that its last write or renewal set: one clock, this server's.
+local left = struct.unpack('>I8', value, 41) - (struct.unpack('>I8', value, 49) - redis.call('PTTL', KEYS[1]))
+if left > 0 then
+  if ARGV[4] == '1' and string.byte(value, 5) % 2 == 0 then
+    redis.call('SETRANGE', KEYS[1], 4, string.char(string.byte(value, 5) + 1))
+  end
+  return {'F', value, left}
+end
+if ARGV[3] == string.sub(value, 33, 40) then return own(value) end
+return {'X', value, -left}

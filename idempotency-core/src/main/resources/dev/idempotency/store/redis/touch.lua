@@ -1,0 +1,11 @@
+#!lua flags=allow-oom
+-- Moves the end of an owned lease: renewal sets the whole TTL again, abandonment what is left of it when a
+-- lease has just ended.
+-- KEYS[1] record; ARGV: token, ttl ms, channel ('' for a renewal), message.
+-- Returns 1 done, 0 not owned.
+local value = redis.call('GETRANGE', KEYS[1], 0, 119)
+if #value < 120 or string.sub(value, 1, 2) ~= 'IK' then return 0 end
+if string.sub(value, 4, 4) ~= 'F' or string.sub(value, 17, 32) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if ARGV[3] ~= '' and string.byte(value, 5) % 2 == 1 then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end
+return 1
