@@ -1,0 +1,87 @@
+package dev.idempotency;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.time.Clock;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+
+/** The walls of the core: what each package may use. */
+class ArchitectureTest {
+
+  private static final JavaClasses CORE =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("dev.idempotency");
+
+  @Test
+  void theEngineUsesOnlyTheJdkAndTheStoreSpi() {
+    classes()
+        .that()
+        .resideInAPackage("dev.idempotency")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage("java..", "org.jspecify..", "dev.idempotency", "dev.idempotency.store")
+        .check(CORE);
+  }
+
+  @Test
+  void theSpiUsesOnlyTheJdk() {
+    classes()
+        .that()
+        .resideInAPackage("dev.idempotency.store")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage("java..", "org.jspecify..", "dev.idempotency.store")
+        .check(CORE);
+  }
+
+  @Test
+  void storesDoNotKnowTheEngine() {
+    noClasses()
+        .that()
+        .resideInAPackage("dev.idempotency.store..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("dev.idempotency")
+        .check(CORE);
+  }
+
+  @Test
+  void onlyTheRedisStoreUsesJedis() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("dev.idempotency.store.redis")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("redis.clients..")
+        .check(CORE);
+  }
+
+  @Test
+  void packagesHaveNoCycles() {
+    slices().matching("dev.idempotency.(**)").should().beFreeOfCycles().check(CORE);
+  }
+
+  @Test
+  void onlyOneClassReadsTheMachinesClocks() {
+    noClasses()
+        .that()
+        .doNotHaveFullyQualifiedName("dev.idempotency.store.SystemTimeSource")
+        .should()
+        .callMethod(System.class, "nanoTime")
+        .orShould()
+        .callMethod(System.class, "currentTimeMillis")
+        .orShould()
+        .callMethod(Instant.class, "now")
+        .orShould()
+        .dependOnClassesThat()
+        .areAssignableTo(Clock.class)
+        .check(CORE);
+  }
+}

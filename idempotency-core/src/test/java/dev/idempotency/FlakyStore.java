@@ -1,0 +1,95 @@
+package dev.idempotency;
+
+import dev.idempotency.store.Claim;
+import dev.idempotency.store.ClaimRequest;
+import dev.idempotency.store.CompleteResult;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.IdempotencyStore;
+import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.ReleaseResult;
+import dev.idempotency.store.StoreException;
+import dev.idempotency.store.StoredRecord;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/** A store that can be unreachable, before it acts or after. */
+final class FlakyStore implements IdempotencyStore {
+
+  enum Fault {
+    NONE,
+    /** The request never arrives. */
+    REQUEST_LOST,
+    /** The store acts; its answer never arrives. */
+    REPLY_LOST
+  }
+
+  private final IdempotencyStore inner;
+  volatile Fault fault = Fault.NONE;
+
+  FlakyStore(IdempotencyStore inner) {
+    this.inner = inner;
+  }
+
+  private <T> T through(Supplier<T> call) {
+    if (fault == Fault.REQUEST_LOST) {
+      throw unavailable();
+    }
+    T answer = call.get();
+    if (fault == Fault.REPLY_LOST) {
+      throw unavailable();
+    }
+    return answer;
+  }
+
+  private static StoreException unavailable() {
+    return new StoreException(StoreException.Reason.UNAVAILABLE, "the test cut the line");
+  }
+
+  @Override
+  public Claim claim(ClaimRequest request) {
+    return through(() -> inner.claim(request));
+  }
+
+  @Override
+  public Optional<Lease> renew(Lease lease) {
+    return through(() -> inner.renew(lease));
+  }
+
+  @Override
+  public CompleteResult complete(Lease lease, Outcome outcome) {
+    return through(() -> inner.complete(lease, outcome));
+  }
+
+  @Override
+  public ReleaseResult release(Lease lease) {
+    return through(() -> inner.release(lease));
+  }
+
+  @Override
+  public boolean abandon(Lease lease) {
+    return through(() -> inner.abandon(lease));
+  }
+
+  @Override
+  public List<Optional<StoredRecord>> find(List<IdempotencyKey> keys) {
+    return through(() -> inner.find(keys));
+  }
+
+  @Override
+  public boolean forget(IdempotencyKey key) {
+    return through(() -> inner.forget(key));
+  }
+
+  @Override
+  public void onSettled(Consumer<String> listener) {
+    // Silent on purpose: waiters must get along without announcements.
+  }
+
+  @Override
+  public void close() {
+    inner.close();
+  }
+}

@@ -1,0 +1,539 @@
+package dev.idempotency;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.idempotency.store.Claim;
+import dev.idempotency.store.ClaimRequest;
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.StoreException;
+import dev.idempotency.store.StoredRecord;
+import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import dev.idempotency.testing.TestClock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.Test;
+
+class IdempotencyEngineTest {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Outcome OUTCOME = Outcome.of("test/1", "201 created".getBytes(UTF_8));
+  private static final Outcome FAILURE = Outcome.of("test/1", "500".getBytes(UTF_8));
+  private static final Operation TRANSFER = operation("transfer 25 to bob");
+
+  private final TestClock clock = new TestClock();
+  private final ManualThreads threads = new ManualThreads(clock);
+  private final FlakyStore store = new FlakyStore(InMemoryIdempotencyStore.create(clock, 100_000));
+  private final Recorder events = new Recorder();
+
+  private static Operation operation(String request) {
+    return Operation.of(
+        IdempotencyKey.of("order-1"), Fingerprint.builder("test/1").add(request).build());
+  }
+
+  private IdempotencyConfig.Builder config() {
+    return IdempotencyConfig.builder().lease(LEASE).timeSource(clock).listener(events);
+  }
+
+  private IdempotencyEngine engine(IdempotencyConfig.Builder config) {
+    return IdempotencyEngine.create(store, config.build(), threads);
+  }
+
+  private static Execution proceed(Decision decision) {
+    assertThat(decision).isInstanceOf(Decision.Proceed.class);
+    return ((Decision.Proceed) decision).execution();
+  }
+
+  private static void assertReplays(Decision decision, Outcome outcome) {
+    assertThat(decision)
+        .isInstanceOfSatisfying(
+            Decision.Replay.class, replay -> assertThat(replay.outcome()).isEqualTo(outcome));
+  }
+
+  @Test
+  void theFirstRequestRunsAndEveryRetryGetsItsOutcome() {
+    IdempotencyEngine engine = engine(config());
+
+    Completion completion = proceed(engine.begin(TRANSFER)).complete(OUTCOME);
+
+    assertThat(completion).isEqualTo(Completion.of(Completion.Status.RECORDED));
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+    threads.advance(Duration.ofHours(23));
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+    threads.advance(Duration.ofHours(2));
+    proceed(engine.begin(TRANSFER));
+  }
+
+  @Test
+  void aSecondRequestWhileTheFirstRunsIsInFlightAndAnotherRequestIsAMismatch() {
+    IdempotencyEngine engine = engine(config());
+    Execution execution = proceed(engine.begin(TRANSFER));
+
+    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.InFlight(Duration.ofSeconds(1)));
+    assertThat(engine.begin(operation("transfer 99 to bob"))).isEqualTo(new Decision.Mismatch());
+
+    execution.complete(OUTCOME);
+    assertThat(engine.begin(operation("transfer 99 to bob"))).isEqualTo(new Decision.Mismatch());
+  }
+
+  @Test
+  void anotherCallersCredentialIsAMismatchEvenIfRequestsCannotBeCompared() {
+    IdempotencyEngine engine = engine(config());
+    IdempotencyKey key = IdempotencyKey.of("order-1");
+    proceed(engine.begin(Operation.of(key, fingerprint("http/1", "alice")))).complete(OUTCOME);
+
+    assertThat(engine.begin(Operation.of(key, fingerprint("http/1", "mallory"))))
+        .isEqualTo(new Decision.Mismatch());
+    assertThat(engine.begin(Operation.of(key, fingerprint("http/2", "mallory"))))
+        .isEqualTo(new Decision.Mismatch());
+    assertReplays(engine.begin(Operation.of(key, fingerprint("http/2", "alice"))), OUTCOME);
+    assertThat(events.names).contains("incomparable");
+  }
+
+  private static Fingerprint fingerprint(String tag, String caller) {
+    return Fingerprint.builder(tag).caller(caller).add("transfer").build();
+  }
+
+  @Test
+  void aReleasedKeyRunsAgainAlsoForACorrectedRequest() {
+    IdempotencyEngine engine = engine(config());
+    Execution first = proceed(engine.begin(TRANSFER));
+    first.release();
+
+    Execution second = proceed(engine.begin(operation("corrected")));
+
+    assertThat(second.attempt()).isEqualTo(2);
+    assertThat(second.fence()).isGreaterThan(first.fence());
+  }
+
+  @Test
+  void anExecutionEndsOnce() {
+    Execution execution = proceed(engine(config()).begin(TRANSFER));
+    execution.complete(OUTCOME);
+
+    assertThatThrownBy(execution::release)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("ended by complete() already");
+    assertThatThrownBy(() -> execution.complete(OUTCOME)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void theLeaseIsRenewedForAsLongAsTheHandlerRuns() {
+    IdempotencyEngine engine = engine(config());
+    Execution execution = proceed(engine.begin(TRANSFER));
+
+    threads.advance(LEASE.multipliedBy(20));
+
+    assertThat(execution.isLeaseAlive()).isTrue();
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.InFlight.class);
+    execution.complete(OUTCOME);
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+  }
+
+  @Test
+  void aHandlerThatNeverEndsLosesItsLeaseAfterTheTtl() {
+    IdempotencyEngine engine = engine(config().ttl(Duration.ofHours(1)));
+    Execution execution = proceed(engine.begin(TRANSFER));
+
+    threads.advance(Duration.ofMinutes(61).plus(LEASE));
+
+    assertThat(execution.isLeaseAlive()).isFalse();
+    assertThat(events.names).contains("leaseLost");
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.Abandoned.class);
+  }
+
+  @Test
+  void anOwnerThatVanishedLeavesTheKeyHeldUntilTheTtl() {
+    IdempotencyEngine engine = engine(config());
+    vanishedOwner();
+
+    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+    assertThat(engine.begin(operation("another"))).isEqualTo(new Decision.Mismatch());
+    threads.advance(Duration.ofHours(25));
+    proceed(engine.begin(TRANSFER));
+  }
+
+  private long vanishedOwner() {
+    Claim claim =
+        store.claim(
+            ClaimRequest.of(TRANSFER.key(), TRANSFER.fingerprint(), LEASE, Duration.ofHours(24)));
+    threads.advance(LEASE);
+    return ((Claim.Acquired) claim).lease().fence();
+  }
+
+  @Test
+  void underReexecuteAnAbandonedKeyRunsAgainAndTheListenerIsTold() {
+    IdempotencyEngine engine = engine(config().abandoned(AbandonedPolicy.REEXECUTE));
+    long firstFence = vanishedOwner();
+
+    Execution again = proceed(engine.begin(TRANSFER));
+
+    assertThat(again.attempt()).isEqualTo(2);
+    assertThat(again.fence()).isGreaterThan(firstFence);
+    assertThat(events.names).contains("takeover reexecution=true");
+  }
+
+  @Test
+  void aResolverThatKnowsTheOutcomeSettlesAnAbandonedKey() {
+    List<OutcomeResolver.Unresolved> asked = new ArrayList<>();
+    IdempotencyEngine engine =
+        engine(
+            config()
+                .resolver(
+                    unresolved -> {
+                      asked.add(unresolved);
+                      return new OutcomeResolver.Resolution.Completed(OUTCOME);
+                    }));
+    long fence = vanishedOwner();
+
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+
+    assertThat(asked).hasSize(1);
+    assertThat(asked.get(0).fence()).isEqualTo(fence);
+    assertThat(asked.get(0).attempt()).isEqualTo(1);
+  }
+
+  @Test
+  void aResolverThatKnowsThatNothingRanFreesAnAbandonedKey() {
+    IdempotencyEngine engine =
+        engine(config().resolver(unresolved -> new OutcomeResolver.Resolution.NotExecuted()));
+    vanishedOwner();
+
+    proceed(engine.begin(TRANSFER));
+
+    assertThat(events.names).contains("takeover reexecution=false");
+  }
+
+  @Test
+  void aResolverThatFailsDoesNotKnow() {
+    IdempotencyEngine engine =
+        engine(
+            config()
+                .resolver(
+                    unresolved -> {
+                      throw new IllegalStateException("ledger is down");
+                    }));
+    vanishedOwner();
+
+    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+  }
+
+  @Test
+  void anEndInDoubtIsHeldAtOnce() {
+    IdempotencyEngine engine = engine(config());
+
+    Completion completion = proceed(engine.begin(TRANSFER)).inDoubt(FAILURE);
+
+    assertThat(completion.status()).isEqualTo(Completion.Status.HELD);
+    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+  }
+
+  @Test
+  void anEndInDoubtIsReleasedOrRecordedWhereTheApplicationSaysSo() {
+    IdempotencyEngine releasing = engine(config().inDoubt(InDoubtPolicy.RELEASE));
+    assertThat(proceed(releasing.begin(TRANSFER)).inDoubt(FAILURE).status())
+        .isEqualTo(Completion.Status.RELEASED);
+
+    IdempotencyEngine recording = engine(config().inDoubt(InDoubtPolicy.RECORD));
+    assertThat(proceed(recording.begin(TRANSFER)).inDoubt(FAILURE).status())
+        .isEqualTo(Completion.Status.RECORDED);
+    assertReplays(recording.begin(TRANSFER), FAILURE);
+  }
+
+  @Test
+  void anEndInDoubtThatTheResolverKnowsIsAnsweredWithTheTruth() {
+    IdempotencyEngine engine =
+        engine(config().resolver(unresolved -> new OutcomeResolver.Resolution.Completed(OUTCOME)));
+
+    Completion completion = proceed(engine.begin(TRANSFER)).inDoubt(FAILURE);
+
+    assertThat(completion.authoritative()).contains(OUTCOME);
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+  }
+
+  @Test
+  void anUnreachableStoreNeverMeansGoAhead() {
+    IdempotencyEngine engine = engine(config());
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.StoreUnavailable.class);
+
+    store.fault = FlakyStore.Fault.NONE;
+    proceed(engine.begin(TRANSFER));
+  }
+
+  @Test
+  void aClaimOfWhichNobodyKnowsIsGivenBackOnceTheStoreAnswers() {
+    IdempotencyEngine engine = engine(config());
+    store.fault = FlakyStore.Fault.REPLY_LOST;
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.StoreUnavailable.class);
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+
+    store.fault = FlakyStore.Fault.NONE;
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.InFlight.class);
+    threads.advance(Duration.ofSeconds(1));
+
+    assertThat(engine.pendingWrites()).isZero();
+    proceed(engine.begin(TRANSFER));
+  }
+
+  @Test
+  void anOutcomeThatCannotBeStoredIsStoredLaterWithTheLeaseKept() {
+    IdempotencyEngine engine = engine(config());
+    Execution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+
+    assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
+    threads.advance(Duration.ofSeconds(20));
+    store.fault = FlakyStore.Fault.NONE;
+    threads.advance(Duration.ofSeconds(10));
+
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+    assertThat(engine.pendingWrites()).isZero();
+    assertThat(events.names).contains("unrecorded", "late RECORDED");
+  }
+
+  @Test
+  void aCompletionWhoseReplyWasLostIsRecordedOnce() {
+    IdempotencyEngine engine = engine(config());
+    Execution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REPLY_LOST;
+    execution.complete(OUTCOME);
+    store.fault = FlakyStore.Fault.NONE;
+
+    threads.advance(Duration.ofSeconds(10));
+
+    assertThat(events.names).contains("late RECORDED");
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+  }
+
+  @Test
+  void aCloseStoresWhatIsPendingAndReportsWhatItCannot() {
+    IdempotencyEngine engine =
+        IdempotencyEngine.create(
+            store, config().drainTimeout(Duration.ofSeconds(20)).build(), new EngineThreads());
+    Execution first = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    first.complete(OUTCOME);
+    store.fault = FlakyStore.Fault.NONE;
+
+    engine.close();
+
+    assertThat(engine.find(TRANSFER.key())).get().isInstanceOf(StoredRecord.Completed.class);
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.StoreUnavailable.class);
+    assertThat(events.names).doesNotContain("lost");
+  }
+
+  @Test
+  void anOutcomeThatIsNeverStoredIsReportedAsLost() {
+    IdempotencyEngine engine =
+        IdempotencyEngine.create(
+            store, config().drainTimeout(Duration.ofMillis(1)).build(), new EngineThreads());
+    Execution first = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    first.complete(OUTCOME);
+
+    engine.close();
+
+    assertThat(events.names).contains("lost");
+  }
+
+  @Test
+  void anOwnerThatWasTakenOverGetsTheOtherOutcome() {
+    IdempotencyEngine engine = engine(config());
+    Execution first = proceed(engine.begin(TRANSFER));
+    // The lease ends unseen by its owner, as in a long pause: time passes, no renewal runs.
+    clock.advance(LEASE);
+    ClaimRequest other =
+        ClaimRequest.of(TRANSFER.key(), TRANSFER.fingerprint(), LEASE, Duration.ofHours(24))
+            .takingOver(first.fence());
+    store.complete(((Claim.Acquired) store.claim(other)).lease(), OUTCOME);
+
+    Completion completion = first.complete(FAILURE);
+
+    assertThat(completion.status()).isEqualTo(Completion.Status.FENCED_OFF);
+    assertThat(completion.authoritative()).contains(OUTCOME);
+  }
+
+  @Test
+  void anOutcomeOverTheCapIsKeptAsATombstone() {
+    IdempotencyEngine engine = engine(config().maxOutcomeBytes(4));
+
+    proceed(engine.begin(TRANSFER)).complete(OUTCOME);
+
+    assertReplays(engine.begin(TRANSFER), Outcome.tombstone("test/1", new byte[0]));
+  }
+
+  @Test
+  void aWaiterGetsTheOutcomeWhenTheFirstEnds() {
+    IdempotencyEngine engine = engine(config());
+    Execution execution = proceed(engine.begin(TRANSFER));
+
+    CompletableFuture<Decision> waiter = engine.beginOrWait(TRANSFER, Duration.ofSeconds(10));
+    threads.advance(Duration.ofSeconds(1));
+    assertThat(waiter).isNotDone();
+    assertThat(engine.waiters()).isEqualTo(1);
+    execution.complete(OUTCOME);
+    threads.advance(Duration.ZERO);
+
+    assertReplays(waiter.join(), OUTCOME);
+    assertThat(engine.waiters()).isZero();
+  }
+
+  @Test
+  void aWaiterOfAnotherProcessFindsTheOutcomeBySweeping() {
+    IdempotencyEngine here = engine(config());
+    IdempotencyEngine there = engine(config());
+    Execution execution = proceed(there.begin(TRANSFER));
+
+    CompletableFuture<Decision> waiter = here.beginOrWait(TRANSFER, Duration.ofSeconds(10));
+    execution.complete(OUTCOME);
+    threads.advance(Duration.ofMillis(250));
+
+    assertReplays(waiter.join(), OUTCOME);
+  }
+
+  @Test
+  void aWaitThatIsOverIsStillInFlight() {
+    IdempotencyEngine engine = engine(config());
+    proceed(engine.begin(TRANSFER));
+
+    CompletableFuture<Decision> waiter = engine.beginOrWait(TRANSFER, Duration.ofSeconds(10));
+    threads.advance(Duration.ofSeconds(11));
+
+    assertThat(waiter.join()).isInstanceOf(Decision.InFlight.class);
+    assertThat(engine.waiters()).isZero();
+  }
+
+  @Test
+  void ofTheWaitersOfAReleasedKeyOneRunsAndTheOthersGetItsOutcome() {
+    IdempotencyEngine engine = engine(config());
+    Execution first = proceed(engine.begin(TRANSFER));
+    List<CompletableFuture<Decision>> waiters = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      waiters.add(engine.beginOrWait(TRANSFER, Duration.ofMinutes(1)));
+    }
+
+    first.release();
+    threads.advance(Duration.ofSeconds(1));
+
+    List<CompletableFuture<Decision>> done =
+        waiters.stream().filter(CompletableFuture::isDone).toList();
+    assertThat(done).hasSize(1);
+    proceed(done.get(0).join()).complete(OUTCOME);
+    threads.advance(Duration.ofSeconds(1));
+    waiters.remove(done.get(0));
+    waiters.forEach(waiter -> assertReplays(waiter.join(), OUTCOME));
+  }
+
+  @Test
+  void aCancelledWaiterIsForgotten() {
+    IdempotencyEngine engine = engine(config());
+    Execution first = proceed(engine.begin(TRANSFER));
+    CompletableFuture<Decision> waiter = engine.beginOrWait(TRANSFER, Duration.ofMinutes(1));
+
+    waiter.cancel(false);
+    first.release();
+    threads.advance(Duration.ofSeconds(1));
+
+    assertThat(engine.waiters()).isZero();
+    proceed(engine.begin(TRANSFER));
+  }
+
+  @Test
+  void overTheBoundNobodyWaits() {
+    IdempotencyEngine engine = engine(config().maxWaiters(1));
+    proceed(engine.begin(TRANSFER));
+    CompletableFuture<Decision> first = engine.beginOrWait(TRANSFER, Duration.ofMinutes(1));
+
+    assertThat(engine.beginOrWait(TRANSFER, Duration.ofMinutes(1)).join())
+        .isInstanceOf(Decision.InFlight.class);
+    assertThat(first).isNotDone();
+  }
+
+  @Test
+  void aListenerThatThrowsChangesNothing() {
+    IdempotencyEngine engine =
+        engine(
+            config()
+                .listener(
+                    new IdempotencyListener() {
+                      @Override
+                      public void onDecision(Operation operation, Decision decision) {
+                        throw new IllegalStateException("metrics are down");
+                      }
+                    }));
+
+    proceed(engine.begin(TRANSFER)).complete(OUTCOME);
+
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+  }
+
+  @Test
+  void downstreamKeysAreStableUuidsForEachPurpose() {
+    IdempotencyEngine engine = engine(config());
+    Execution first = proceed(engine.begin(TRANSFER));
+    String key = first.downstreamKey("charge-card");
+    first.release();
+    Execution second = proceed(engine.begin(TRANSFER));
+
+    assertThat(second.downstreamKey("charge-card")).isEqualTo(key);
+    assertThat(second.downstreamKey("send-mail")).isNotEqualTo(key);
+    assertThat(UUID.fromString(key).version()).isEqualTo(8);
+    assertThat(UUID.fromString(key).variant()).isEqualTo(2);
+  }
+
+  @Test
+  void settingsThatDoNotFitAreRefusedByName() {
+    assertThatThrownBy(() -> config().lease(Duration.ofMillis(1)).build())
+        .hasMessageContaining("lease must be 100ms to 1h");
+    assertThatThrownBy(() -> config().ttl(LEASE).build())
+        .hasMessageContaining("ttl must be longer than the lease, but PT30S <= PT30S");
+    assertThatThrownBy(() -> config().maxWaiters(0)).hasMessageContaining("maxWaiters");
+    assertThatThrownBy(() -> config().retryAfter(Duration.ZERO)).hasMessageContaining("retryAfter");
+  }
+
+  /** Writes down what the engine told, by name. */
+  private static final class Recorder implements IdempotencyListener {
+
+    final List<String> names = new CopyOnWriteArrayList<>();
+
+    @Override
+    public void onUnrecorded(IdempotencyKey key, StoreException cause) {
+      names.add("unrecorded");
+    }
+
+    @Override
+    public void onLateCompletion(IdempotencyKey key, Completion.Status status) {
+      names.add("late " + status);
+    }
+
+    @Override
+    public void onOutcomeLost(IdempotencyKey key) {
+      names.add("lost");
+    }
+
+    @Override
+    public void onLeaseLost(IdempotencyKey key) {
+      names.add("leaseLost");
+    }
+
+    @Override
+    public void onTakeover(IdempotencyKey key, boolean reexecution) {
+      names.add("takeover reexecution=" + reexecution);
+    }
+
+    @Override
+    public void onIncomparableFingerprint(Operation operation) {
+      names.add("incomparable");
+    }
+  }
+}

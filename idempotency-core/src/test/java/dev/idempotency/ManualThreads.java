@@ -1,0 +1,59 @@
+package dev.idempotency;
+
+import dev.idempotency.testing.TestClock;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.PriorityQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+
+/** The engine's threads as a queue that a test works off while it moves the clock. */
+final class ManualThreads extends EngineThreads {
+
+  private record Task(long due, long number, Runnable body, CompletableFuture<?> handle) {}
+
+  private final TestClock clock;
+  private final PriorityQueue<Task> tasks =
+      new PriorityQueue<>(Comparator.comparingLong(Task::due).thenComparingLong(Task::number));
+  private long count;
+
+  ManualThreads(TestClock clock) {
+    this.clock = clock;
+  }
+
+  @Override
+  public synchronized void execute(Runnable task) {
+    Future<?> unused = schedule(Duration.ZERO, task);
+  }
+
+  @Override
+  Future<?> executeAfter(Duration delay, Runnable task) {
+    return schedule(delay, task);
+  }
+
+  @Override
+  synchronized Future<?> schedule(Duration delay, Runnable task) {
+    CompletableFuture<?> handle = new CompletableFuture<>();
+    tasks.add(new Task(clock.nanoTime() + delay.toNanos(), count++, task, handle));
+    return handle;
+  }
+
+  /** Moves the clock on, and runs on the way what becomes due, in order. */
+  void advance(Duration by) {
+    long end = clock.nanoTime() + by.toNanos();
+    for (Task task = nextUntil(end); task != null; task = nextUntil(end)) {
+      clock.advance(Duration.ofNanos(Math.max(0, task.due() - clock.nanoTime())));
+      if (!task.handle().isCancelled()) {
+        task.body().run();
+      }
+    }
+    clock.advance(Duration.ofNanos(end - clock.nanoTime()));
+  }
+
+  private synchronized Task nextUntil(long end) {
+    return !tasks.isEmpty() && tasks.peek().due() <= end ? tasks.poll() : null;
+  }
+
+  @Override
+  void close() {}
+}

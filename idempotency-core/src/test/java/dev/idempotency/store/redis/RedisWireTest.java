@@ -1,0 +1,244 @@
+package dev.idempotency.store.redis;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.idempotency.store.Claim;
+import dev.idempotency.store.ClaimRequest;
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.StoreException;
+import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.RedisProcess;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.crypto.spec.SecretKeySpec;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.Protocol;
+import redis.clients.jedis.RedisClient;
+
+/** What goes over the wire and stands in Redis: round trips, names, encodings. */
+class RedisWireTest {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Duration TTL = Duration.ofHours(24);
+  private static final Fingerprint FINGERPRINT = Fingerprint.builder("t").add("x").build();
+  private static final String TEXT = "{\"id\":\"1\",\"note\":\"very secret\"}";
+
+  private static RedisProcess redis;
+  private static RedisClient direct;
+
+  private final IdempotencyKey key = new IdempotencyKey("alice", "order-" + UUID.randomUUID());
+
+  @BeforeAll
+  static void start() {
+    redis = RedisProcess.start();
+    direct = RedisClient.create("127.0.0.1", redis.port());
+  }
+
+  @AfterAll
+  static void stop() {
+    direct.close();
+    redis.close();
+  }
+
+  private static RedisStoreBuilder store() {
+    return RedisIdempotencyStore.builder().uri(redis.uri());
+  }
+
+  private ClaimRequest request() {
+    return ClaimRequest.of(key, FINGERPRINT, LEASE, TTL);
+  }
+
+  private Lease acquire(RedisIdempotencyStore store) {
+    return ((Claim.Acquired) store.claim(request())).lease();
+  }
+
+  private static Outcome outcome(String text) {
+    return Outcome.of("http/1", text.getBytes(UTF_8));
+  }
+
+  private byte[] raw() {
+    return direct.get(("idem:" + key.digestHex()).getBytes(UTF_8));
+  }
+
+  @Test
+  void claimCompleteAndReplayAreOneCommandEach() {
+    try (RedisIdempotencyStore store = store().build()) {
+      // Connection set-up and the first load of a script are not what a request costs.
+      Lease warm = acquire(store);
+      store.complete(warm, outcome(TEXT));
+      store.forget(key);
+
+      direct.sendCommand(Protocol.Command.CONFIG, "RESETSTAT");
+      Lease lease = acquire(store);
+      assertThat(commands()).isEqualTo("set=1");
+
+      direct.sendCommand(Protocol.Command.CONFIG, "RESETSTAT");
+      store.complete(lease, outcome(TEXT));
+      assertThat(commands()).isEqualTo("evalsha=1 get=1 set=1");
+
+      direct.sendCommand(Protocol.Command.CONFIG, "RESETSTAT");
+      store.claim(request());
+      assertThat(commands()).isEqualTo("set=1");
+    }
+  }
+
+  /** Commands run since the reset; those inside a script count too, but are no round trips. */
+  private static String commands() {
+    Matcher matcher =
+        Pattern.compile("cmdstat_(set|get|evalsha|eval|getrange|pexpire|pttl):calls=(\\d+)")
+            .matcher(direct.info("commandstats"));
+    return matcher
+        .results()
+        .map(result -> result.group(1) + "=" + result.group(2))
+        .sorted()
+        .reduce((a, b) -> a + " " + b)
+        .orElse("");
+  }
+
+  @Test
+  void neitherKeyNorScopeStandsInRedis() {
+    try (RedisIdempotencyStore store = store().build()) {
+      acquire(store);
+
+      assertThat(direct.keys("*")).noneMatch(name -> name.contains("order-"));
+      assertThat(new String(raw(), UTF_8)).doesNotContain("alice", key.value());
+    }
+  }
+
+  @Test
+  void aRecordLivesForItsTtlNotForItsLease() {
+    try (RedisIdempotencyStore store = store().build()) {
+      acquire(store);
+
+      assertThat(direct.pttl("idem:" + key.digestHex()))
+          .isBetween(TTL.minusMinutes(1).toMillis(), TTL.toMillis());
+    }
+  }
+
+  @Test
+  void outcomesFromOneKibibyteUpAreDeflated() {
+    try (RedisIdempotencyStore store = store().build()) {
+      store.complete(acquire(store), outcome("a".repeat(10_000)));
+
+      assertThat(raw().length).isLessThan(400);
+      assertThat(store.claim(request()))
+          .isInstanceOfSatisfying(
+              StoredRecord.Completed.class,
+              completed -> assertThat(completed.outcome()).isEqualTo(outcome("a".repeat(10_000))));
+    }
+  }
+
+  @Test
+  void encryptedOutcomesCannotBeReadAndKeysCanBeRotated() {
+    SecretKeySpec first = aes(1);
+    SecretKeySpec second = aes(2);
+    try (RedisIdempotencyStore old = store().encryption(PayloadEncryption.with(1, first)).build()) {
+      old.complete(acquire(old), outcome(TEXT));
+    }
+    assertThat(new String(raw(), UTF_8)).doesNotContain("very secret");
+
+    try (RedisIdempotencyStore rotated =
+        store().encryption(PayloadEncryption.with(2, second).alsoReading(1, first)).build()) {
+      assertThat(rotated.claim(request()))
+          .isInstanceOfSatisfying(
+              StoredRecord.Completed.class,
+              completed -> assertThat(completed.outcome()).isEqualTo(outcome(TEXT)));
+    }
+    try (RedisIdempotencyStore without =
+        store().encryption(PayloadEncryption.with(2, second)).build()) {
+      assertCorrupt(without, "cipher key 1");
+    }
+    try (RedisIdempotencyStore plain = store().build()) {
+      assertCorrupt(plain, "no encryption is configured");
+    }
+  }
+
+  @Test
+  void anEncryptedRecordCannotBeMovedToAnotherKey() {
+    PayloadEncryption encryption = PayloadEncryption.with(1, aes(1));
+    try (RedisIdempotencyStore store = store().encryption(encryption).build()) {
+      store.complete(acquire(store), outcome(TEXT));
+      IdempotencyKey other = IdempotencyKey.of("other-" + key.value());
+      direct.set(("idem:" + other.digestHex()).getBytes(UTF_8), raw());
+
+      assertThatThrownBy(() -> store.claim(ClaimRequest.of(other, FINGERPRINT, LEASE, TTL)))
+          .isInstanceOf(StoreException.class)
+          .hasMessageContaining("cannot be decrypted");
+    }
+  }
+
+  @Test
+  void whereEncryptionIsRequiredAPlainRecordIsRefused() {
+    try (RedisIdempotencyStore plain = store().build()) {
+      plain.complete(acquire(plain), outcome(TEXT));
+    }
+    try (RedisIdempotencyStore strict =
+        store().encryption(PayloadEncryption.with(1, aes(1)).required()).build()) {
+      assertCorrupt(strict, "encryption is required");
+    }
+  }
+
+  private void assertCorrupt(RedisIdempotencyStore store, String message) {
+    assertThatThrownBy(() -> store.claim(request()))
+        .isInstanceOfSatisfying(
+            StoreException.class,
+            e -> assertThat(e.reason()).isEqualTo(StoreException.Reason.CORRUPT))
+        .hasMessageContaining(message);
+  }
+
+  private static SecretKeySpec aes(int seed) {
+    byte[] bytes = new byte[32];
+    bytes[0] = (byte) seed;
+    return new SecretKeySpec(bytes, "AES");
+  }
+
+  @Test
+  void aRecordOfTheFirstFormatVersionIsStillRead() {
+    // Written by version 1; the bytes must never change, or rolling back loses records.
+    String golden =
+        "494b014300000001000000009256301000112233445566778899aabbccddeeff000400000000002a"
+            + "00000000000075300000000005265c0000000000000003e8"
+            + HexFormat.of().formatHex(FINGERPRINT.toBytes())
+            + "06746573742f31"
+            + HexFormat.of().formatHex("golden".getBytes(UTF_8));
+    byte[] record = HexFormat.of().parseHex(golden);
+    direct.set(("idem:" + key.digestHex()).getBytes(UTF_8), record);
+
+    try (RedisIdempotencyStore store = store().build()) {
+      assertThat(store.claim(request()))
+          .isInstanceOfSatisfying(
+              StoredRecord.Completed.class,
+              completed -> {
+                assertThat(completed.outcome())
+                    .isEqualTo(Outcome.of("test/1", "golden".getBytes(UTF_8)));
+                assertThat(completed.fence()).isEqualTo(0x000400000000002AL);
+                assertThat(completed.ttl()).isEqualTo(TTL);
+              });
+    }
+  }
+
+  @Test
+  void badAddressesAreRefusedWithoutShowingAPassword() {
+    assertThatThrownBy(() -> store().uri("http://localhost:1"))
+        .hasMessageContaining("scheme 'http'; use redis://host:port");
+    assertThatThrownBy(() -> store().uri("redis://:se cret@localhost"))
+        .hasMessageNotContaining("cret")
+        .hasMessageContaining("use redis://");
+    assertThatThrownBy(() -> store().uri("redis-sentinel://localhost:26379"))
+        .hasMessageContaining("needs the primary's name");
+    assertThatThrownBy(() -> store().keyPrefix("a b")).hasMessageContaining("keyPrefix");
+    assertThatThrownBy(() -> store().timeout(Duration.ZERO)).hasMessageContaining("timeout");
+    assertThatThrownBy(() -> RedisIdempotencyStore.builder().build())
+        .hasMessageContaining("exactly one of uri and client");
+  }
+}
