@@ -3,7 +3,6 @@ package dev.idempotency;
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.Fingerprint;
-import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.OwnerToken;
@@ -11,7 +10,6 @@ import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
@@ -261,13 +259,9 @@ public final class IdempotencyEngine implements AutoCloseable {
     return config().timeSource().now();
   }
 
-  /**
-   * What stands for a key, for an operator. Changes nothing.
-   *
-   * @throws StoreException if the store cannot tell
-   */
-  public Optional<StoredRecord> find(IdempotencyKey key) {
-    return parts.store().find(List.of(key)).get(0);
+  /** What operators can do with single keys. */
+  public IdempotencyAdmin admin() {
+    return new IdempotencyAdmin(parts);
   }
 
   /** Outcomes and releases that wait for the store: above zero means that it is, or was, down. */

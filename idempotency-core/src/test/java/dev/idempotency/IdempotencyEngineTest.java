@@ -327,7 +327,9 @@ class IdempotencyEngineTest {
 
     engine.close();
 
-    assertThat(engine.find(TRANSFER.key())).get().isInstanceOf(StoredRecord.Completed.class);
+    assertThat(engine.admin().find(TRANSFER.key()))
+        .get()
+        .isInstanceOf(StoredRecord.Completed.class);
     assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.StoreUnavailable.class);
     assertThat(events.names).doesNotContain("lost");
   }
@@ -457,6 +459,59 @@ class IdempotencyEngineTest {
     assertThat(engine.beginOrWait(TRANSFER, Duration.ofMinutes(1)).join())
         .isInstanceOf(Decision.InFlight.class);
     assertThat(first).isNotDone();
+  }
+
+  @Test
+  void anOperatorResolvesAnAbandonedKeyWithItsOutcome() {
+    IdempotencyEngine engine = engine(config());
+    vanishedOwner();
+
+    assertThat(
+            engine
+                .admin()
+                .resolve(TRANSFER.key(), new OutcomeResolver.Resolution.Completed(OUTCOME)))
+        .isTrue();
+
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+  }
+
+  @Test
+  void anOperatorFreesAnAbandonedKeyOfWhichNothingRan() {
+    IdempotencyEngine engine = engine(config());
+    vanishedOwner();
+
+    assertThat(engine.admin().resolve(TRANSFER.key(), new OutcomeResolver.Resolution.NotExecuted()))
+        .isTrue();
+
+    proceed(engine.begin(TRANSFER));
+  }
+
+  @Test
+  void anOperatorCannotResolveWhatIsNotAbandoned() {
+    IdempotencyEngine engine = engine(config());
+    OutcomeResolver.Resolution notExecuted = new OutcomeResolver.Resolution.NotExecuted();
+    assertThat(engine.admin().resolve(TRANSFER.key(), notExecuted)).isFalse();
+
+    Execution running = proceed(engine.begin(TRANSFER));
+    assertThat(engine.admin().resolve(TRANSFER.key(), notExecuted)).isFalse();
+
+    running.complete(OUTCOME);
+    assertThat(engine.admin().resolve(TRANSFER.key(), notExecuted)).isFalse();
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+    assertThatThrownBy(
+            () -> engine.admin().resolve(TRANSFER.key(), new OutcomeResolver.Resolution.Unknown()))
+        .hasMessageContaining("must be Completed or NotExecuted");
+  }
+
+  @Test
+  void anOperatorForgetsAKey() {
+    IdempotencyEngine engine = engine(config());
+    proceed(engine.begin(TRANSFER)).complete(OUTCOME);
+
+    assertThat(engine.admin().forget(TRANSFER.key())).isTrue();
+
+    assertThat(engine.admin().find(TRANSFER.key())).isEmpty();
+    proceed(engine.begin(TRANSFER));
   }
 
   @Test
