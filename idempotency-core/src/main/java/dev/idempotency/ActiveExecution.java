@@ -31,6 +31,7 @@ final class ActiveExecution implements Execution {
 
   private final EngineParts engine;
   private final InDoubtPolicy inDoubt;
+  private final boolean takenOver;
   private final long bornNanos;
   private final AtomicReference<@Nullable String> ending = new AtomicReference<>();
   private volatile Lease lease;
@@ -38,15 +39,23 @@ final class ActiveExecution implements Execution {
   private volatile boolean lost;
   private volatile @Nullable Future<?> nextRenewal;
 
-  private ActiveExecution(EngineParts engine, InDoubtPolicy inDoubt, Lease lease) {
+  private ActiveExecution(
+      EngineParts engine, InDoubtPolicy inDoubt, Lease lease, boolean takenOver) {
     this.engine = engine;
     this.inDoubt = inDoubt;
+    this.takenOver = takenOver;
     this.lease = lease;
     this.bornNanos = engine.now();
   }
 
-  static ActiveExecution start(EngineParts engine, InDoubtPolicy inDoubt, Lease lease) {
-    ActiveExecution execution = new ActiveExecution(engine, inDoubt, lease);
+  /**
+   * Starts an execution, and the renewal of its lease.
+   *
+   * @param takenOver whether an earlier owner of the key may have executed
+   */
+  static ActiveExecution start(
+      EngineParts engine, InDoubtPolicy inDoubt, Lease lease, boolean takenOver) {
+    ActiveExecution execution = new ActiveExecution(engine, inDoubt, lease, takenOver);
     execution.scheduleRenewal(engine.config().renewEvery(lease.duration()));
     return execution;
   }
@@ -108,6 +117,16 @@ final class ActiveExecution implements Execution {
   public Completion inDoubt(Outcome observed) {
     end("inDoubt()");
     return settleDoubt(Optional.of(observed));
+  }
+
+  /** Ends an execution whose handler was never called; a taken-over key is abandoned as before. */
+  void giveBack() {
+    end("giveBack()");
+    if (takenOver) {
+      hold();
+    } else {
+      releaseNow();
+    }
   }
 
   private void end(String how) {

@@ -25,6 +25,7 @@ final class Backlog {
   private static final Duration FIRST_DELAY = Duration.ofMillis(100);
   private static final Duration LONGEST_DELAY = Duration.ofSeconds(5);
   private static final int FAILURES_PER_PASS = 3;
+  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
 
   private final EngineThreads threads;
   private final TimeSource time;
@@ -70,24 +71,13 @@ final class Backlog {
       if (write == null) {
         break;
       }
-      try {
-        if (write.giveUpAtNanos() - time.nanoTime() <= 0) {
-          write.lost();
-          size.decrementAndGet();
-        } else if (write.attempt()) {
-          failures = 0;
-          size.decrementAndGet();
-        } else {
-          writes.add(write);
-        }
-      } catch (StoreException e) {
-        if (e.reason() == StoreException.Reason.CORRUPT) {
-          write.lost();
-          size.decrementAndGet();
-        } else {
-          failures++;
-          writes.add(write);
-        }
+      Result result = attempt(write);
+      if (result == Result.DONE) {
+        size.decrementAndGet();
+        failures = 0;
+      } else {
+        writes.add(write);
+        failures += result == Result.FAILED ? 1 : 0;
       }
     }
     delay = failures == 0 ? FIRST_DELAY : min(delay.multipliedBy(2), LONGEST_DELAY);
@@ -97,6 +87,28 @@ final class Backlog {
     } else if (draining) {
       drained.complete(null);
     }
+  }
+
+  private enum Result {
+    DONE,
+    AGAIN,
+    FAILED
+  }
+
+  private Result attempt(PendingWrite write) {
+    try {
+      if (write.giveUpAtNanos() - time.nanoTime() > 0) {
+        return write.attempt() ? Result.DONE : Result.AGAIN;
+      }
+    } catch (StoreException e) {
+      if (e.reason() != StoreException.Reason.CORRUPT) {
+        return Result.FAILED;
+      }
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.ERROR, "a pending write cannot be done", e);
+    }
+    write.lost();
+    return Result.DONE;
   }
 
   private static Duration min(Duration a, Duration b) {

@@ -97,8 +97,10 @@ public final class IdempotencyEngine implements AutoCloseable {
         waits ? parts.waiters().await(operation.key(), left) : Optional.empty();
     if (wait.isEmpty()) {
       boolean taken = result.complete(decision);
-      if (!taken && decision instanceof Decision.Proceed proceed) {
-        proceed.execution().release();
+      if (!taken
+          && decision instanceof Decision.Proceed proceed
+          && proceed.execution() instanceof ActiveExecution unused) {
+        unused.giveBack();
       }
       return;
     }
@@ -157,7 +159,7 @@ public final class IdempotencyEngine implements AutoCloseable {
         return unavailable(e);
       }
       if (answer instanceof Claim.Acquired acquired) {
-        return proceed(operation, acquired.lease());
+        return proceed(operation, acquired.lease(), false);
       }
       if (answer instanceof StoredRecord.Completed completed) {
         return completed(operation, completed);
@@ -184,19 +186,22 @@ public final class IdempotencyEngine implements AutoCloseable {
     try {
       return parts.store().claim(claim);
     } catch (StoreException e) {
-      if (e.reason() == StoreException.Reason.UNAVAILABLE) {
+      // A takeover is never released: that its key is free to run is not known. If it was made,
+      // its lease ends, and the key is abandoned as before.
+      if (e.reason() == StoreException.Reason.UNAVAILABLE && claim.takeover().isEmpty()) {
         parts.backlog().add(new PendingRelease(parts, Lease.granted(claim, 0, 1, sent), sent));
       }
       throw e;
     }
   }
 
-  private Decision proceed(Operation operation, Lease lease) {
+  private Decision proceed(Operation operation, Lease lease, boolean takenOver) {
     ActiveExecution execution =
-        ActiveExecution.start(parts, operation.inDoubt().orElse(config().inDoubt()), lease);
+        ActiveExecution.start(
+            parts, operation.inDoubt().orElse(config().inDoubt()), lease, takenOver);
     if (!execution.isLeaseAlive()) {
       // The answer took longer than the lease: another may own the key by now.
-      execution.release();
+      execution.giveBack();
       return unavailable(
           new StoreException(
               StoreException.Reason.UNAVAILABLE,
@@ -232,7 +237,7 @@ public final class IdempotencyEngine implements AutoCloseable {
       return Optional.empty();
     }
     parts.listener().tell(listener -> listener.onTakeover(operation.key(), unknown));
-    Decision decision = proceed(operation, acquired.lease());
+    Decision decision = proceed(operation, acquired.lease(), true);
     if (resolution instanceof OutcomeResolver.Resolution.Completed completed
         && decision instanceof Decision.Proceed proceed) {
       Completion completion = proceed.execution().complete(completed.outcome());

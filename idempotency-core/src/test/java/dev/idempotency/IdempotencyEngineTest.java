@@ -286,6 +286,26 @@ class IdempotencyEngineTest {
   }
 
   @Test
+  void aTakeoverOfWhichNobodyKnowsNeverFreesTheKey() {
+    IdempotencyEngine resolving =
+        engine(
+            config()
+                .resolver(
+                    unresolved -> {
+                      store.fault = FlakyStore.Fault.REPLY_LOST;
+                      return new OutcomeResolver.Resolution.Completed(OUTCOME);
+                    }));
+    vanishedOwner();
+    assertThat(resolving.begin(TRANSFER)).isInstanceOf(Decision.StoreUnavailable.class);
+    store.fault = FlakyStore.Fault.NONE;
+
+    threads.advance(LEASE);
+
+    assertThat(resolving.pendingWrites()).isZero();
+    assertThat(engine(config()).begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+  }
+
+  @Test
   void anOutcomeThatCannotBeStoredIsStoredLaterWithTheLeaseKept() {
     IdempotencyEngine engine = engine(config());
     Execution execution = proceed(engine.begin(TRANSFER));
