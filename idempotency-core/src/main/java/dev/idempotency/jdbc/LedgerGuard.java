@@ -1,0 +1,239 @@
+package dev.idempotency.jdbc;
+
+import dev.idempotency.Execution;
+import dev.idempotency.OutcomeResolver;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLTransactionRollbackException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Optional;
+import java.util.function.Function;
+import javax.sql.DataSource;
+
+/**
+ * One row for each executed key, beside the business rows and in the same transaction: it commits
+ * with the effect or not at all, and its unique key lets only one transaction commit.
+ *
+ * <pre>{@code
+ * try (Connection connection = dataSource.getConnection()) {
+ *   connection.setAutoCommit(false);
+ *   try {
+ *     String transferId = transfer(connection, from, to, cents);
+ *     Outcome outcome = Outcome.of("transfer/1", transferId.getBytes(UTF_8));
+ *     guard.record(connection, execution, outcome);
+ *     connection.commit();
+ *     return transferId;
+ *   } catch (AlreadyExecutedException e) {
+ *     connection.rollback();
+ *     return new String(e.recorded().outcome().toBytes(), UTF_8);
+ *   } catch (SQLException | RuntimeException e) {
+ *     connection.rollback();
+ *     throw e;
+ *   }
+ * }
+ * }</pre>
+ *
+ * <h2>What it gives</h2>
+ *
+ * <ul>
+ *   <li><b>One effect.</b> If an owner was paused past its lease and another took the key over, or
+ *       if the store lost the claim, both may run, but exactly one of their transactions commits,
+ *       whichever inserts first. The other gets {@link AlreadyExecutedException} with what was
+ *       recorded, rolls back, and its caller gets the recorded outcome.
+ *   <li><b>An answer for abandoned keys.</b> {@link #resolver} says completed if the row is there.
+ *       If it is not, it says not executed, though the old owner's transaction may still be open:
+ *       should that one commit later, the new owner's insert collides and rolls back. This holds
+ *       only if <em>every</em> effect of the key is committed together with {@link #record}; an
+ *       effect outside that transaction (a call to another service) needs {@link
+ *       Execution#downstreamKey} of its own.
+ * </ul>
+ *
+ * <h2>What it asks for</h2>
+ *
+ * <ul>
+ *   <li>Every owner of a key uses the same table of the same database, and the resolver reads the
+ *       primary: a replica that lags would say "not executed" too early.
+ *   <li>An acknowledged commit survives the database's failover (synchronous replication); the
+ *       guarantee is as strong as the business rows themselves, no stronger.
+ *   <li>Rows live longer than the store's records, plus the longest time that a transaction can
+ *       stay open: see {@link #purge}. A key that is used again after its record expired, while its
+ *       row is there, is refused as already executed.
+ * </ul>
+ *
+ * <p>While another transaction has inserted the key and is not over, {@link #record} waits for it,
+ * at most {@link LedgerGuardSettings#waitAtMost()}. Recording early saves the loser's work,
+ * recording last keeps that wait short; both are right.
+ *
+ * <p>The outcome is recorded before the adapter has formatted an answer, so it is either in the
+ * adapter's format already (its encoder is called in the handler), or in a format of the
+ * application's own, which {@link #resolver(DataSource, Function)} turns into the adapter's.
+ *
+ * <p>Thread-safe.
+ */
+public final class LedgerGuard {
+
+  /** Most rows that one purge step deletes. */
+  public static final int MAX_BATCH = 10_000;
+
+  private final LedgerGuardSettings settings;
+  private final LedgerTable table;
+
+  private LedgerGuard(LedgerGuardSettings settings) {
+    this.settings = settings;
+    this.table = new LedgerTable(settings.table(), settings.waitAtMost());
+  }
+
+  /** A guard on the table that the settings name. Touches no database. */
+  public static LedgerGuard create(LedgerGuardSettings settings) {
+    return new LedgerGuard(settings);
+  }
+
+  /** The DDL of the table and its index, for a migration tool; repeatable. */
+  public String ddl(LedgerDialect dialect) {
+    return table.ddl(dialect);
+  }
+
+  /**
+   * Creates the table and its index unless they exist. On MySQL and MariaDB this commits the open
+   * transaction, as all DDL does there.
+   *
+   * @throws SQLException if the database refuses, or is none of {@link LedgerDialect}
+   */
+  public void createTable(Connection connection) throws SQLException {
+    table.create(connection);
+  }
+
+  /**
+   * Inserts the key, its fence and its outcome into the connection's open transaction. Neither
+   * commits nor rolls back.
+   *
+   * <p>Call it once in an execution. After any exception the transaction must be rolled back; then
+   * nothing of it was executed. The handler may let the exception pass: the engine asks the {@link
+   * #resolver} how the key really ended.
+   *
+   * @param outcome at most {@link LedgerGuardSettings#maxOutcomeBytes()} bytes
+   * @throws AlreadyExecutedException if another transaction has committed this key
+   * @throws IllegalStateException if the connection is in auto-commit mode, where the row would be
+   *     committed without the effect
+   * @throws IllegalArgumentException if the outcome is too large
+   * @throws SQLException if the wait was too long, or the database ended this transaction for
+   *     another's sake (SQLState 40…, as above READ COMMITTED), or failed
+   */
+  public void record(Connection connection, Execution execution, Outcome outcome)
+      throws SQLException {
+    if (connection.getAutoCommit()) {
+      throw new IllegalStateException(
+          "the ledger guard records within a transaction, but the connection is in auto-commit"
+              + " mode; call setAutoCommit(false), or begin a transaction, first");
+    }
+    if (outcome.size() > settings.maxOutcomeBytes()) {
+      throw new IllegalArgumentException(
+          "the outcome has "
+              + outcome.size()
+              + " bytes, but maxOutcomeBytes is "
+              + settings.maxOutcomeBytes()
+              + "; record a reference to the result, or a tombstone");
+    }
+    IdempotencyKey key = execution.key();
+    if (!table.insert(connection, key, new Recorded(execution.fence(), outcome, now()))) {
+      throw new AlreadyExecutedException(
+          key,
+          table
+              .findLatest(connection, key)
+              .orElseThrow(
+                  () ->
+                      new SQLTransactionRollbackException(
+                          key
+                              + " was executed by a transaction that this one's isolation level"
+                              + " hides; roll back",
+                          "40001")));
+    }
+  }
+
+  /**
+   * What is recorded for a key, in the transaction's view; for handlers that look first, and for
+   * operators.
+   */
+  public Optional<Recorded> find(Connection connection, IdempotencyKey key) throws SQLException {
+    return table.find(connection, key);
+  }
+
+  /**
+   * A resolver for outcomes that were recorded in the adapter's format.
+   *
+   * @param dataSource reads the primary, at READ COMMITTED or above
+   */
+  public OutcomeResolver resolver(DataSource dataSource) {
+    return resolver(dataSource, Recorded::outcome);
+  }
+
+  /**
+   * A resolver for outcomes that were recorded in the application's format. It throws {@link
+   * IllegalStateException} if the database cannot answer, which the engine takes as unknown.
+   *
+   * @param dataSource reads the primary, at READ COMMITTED or above
+   * @param toOutcome turns what is recorded into the outcome that the adapter replays; called on
+   *     the request's thread, outside of any transaction; thread-safe
+   */
+  public OutcomeResolver resolver(
+      DataSource dataSource, Function<? super Recorded, Outcome> toOutcome) {
+    return new LedgerResolver(table, dataSource, toOutcome);
+  }
+
+  /**
+   * Deletes all rows older than an age, batch by batch, each in a transaction of its own. May run
+   * in several processes at once.
+   *
+   * @param olderThan longer than the TTL of the store's records plus the longest life of a
+   *     transaction: a row deleted sooner lets its key run again
+   * @param batchSize rows in one transaction, 1 to {@value #MAX_BATCH}
+   * @return how many rows this call deleted
+   */
+  public long purge(DataSource dataSource, Duration olderThan, int batchSize) throws SQLException {
+    try (Connection connection = dataSource.getConnection()) {
+      boolean autoCommit = connection.getAutoCommit();
+      connection.setAutoCommit(false);
+      try {
+        long purged = 0;
+        int batch;
+        do {
+          batch = purgeBatch(connection, olderThan, batchSize);
+          connection.commit();
+          purged += batch;
+        } while (batch == batchSize);
+        return purged;
+      } finally {
+        connection.rollback();
+        connection.setAutoCommit(autoCommit);
+      }
+    }
+  }
+
+  /**
+   * Deletes the oldest rows older than an age in the connection's open transaction.
+   *
+   * @param olderThan as in {@link #purge}
+   * @param batchSize most rows to delete, 1 to {@value #MAX_BATCH}
+   * @return how many; fewer than {@code batchSize} if no more are that old, or if another purge
+   *     took them
+   */
+  public int purgeBatch(Connection connection, Duration olderThan, int batchSize)
+      throws SQLException {
+    if (olderThan.isNegative() || olderThan.isZero()) {
+      throw new IllegalArgumentException("olderThan must be above zero, but is " + olderThan);
+    }
+    if (batchSize < 1 || batchSize > MAX_BATCH) {
+      throw new IllegalArgumentException(
+          "batchSize must be 1 to " + MAX_BATCH + ", but is " + batchSize);
+    }
+    return table.deleteOldest(connection, now().minus(olderThan), batchSize);
+  }
+
+  private Instant now() {
+    return settings.timeSource().now().truncatedTo(ChronoUnit.MILLIS);
+  }
+}

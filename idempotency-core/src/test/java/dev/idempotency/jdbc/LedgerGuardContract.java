@@ -1,0 +1,447 @@
+package dev.idempotency.jdbc;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import dev.idempotency.OutcomeResolver.Resolution;
+import dev.idempotency.OutcomeResolver.Unresolved;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.testing.TestClock;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the guard promises on every database. The table {@code effects} stands for the business. */
+@Timeout(60)
+abstract class LedgerGuardContract {
+
+  private static final AtomicInteger TABLES = new AtomicInteger();
+  private static final IdempotencyKey KEY = new IdempotencyKey("tenant-a", "transfer-1");
+  private static final Outcome FIRST = Outcome.of("transfer/1", "first".getBytes(UTF_8));
+  private static final Outcome SECOND = Outcome.of("transfer/1", "second".getBytes(UTF_8));
+  private static final int MANY = 25;
+
+  private final TestClock clock = new TestClock();
+  private final ExecutorService otherProcess = Executors.newSingleThreadExecutor();
+  private String table = "";
+  private LedgerGuard guard;
+
+  /** Opens new connections. */
+  abstract DataSource dataSource();
+
+  /** How many sessions of the database wait for another one's lock. */
+  abstract String countOfWaitingSessions();
+
+  /** Shortens a session's own lock timeout to about a second where JDBC cannot. */
+  void makeImpatient(Connection connection) throws SQLException {}
+
+  @BeforeEach
+  void createTables() throws SQLException {
+    table = "ledger_" + TABLES.incrementAndGet();
+    guard = LedgerGuard.create(settings().build());
+    try (Connection connection = dataSource().getConnection()) {
+      guard.createTable(connection);
+      try (Statement statement = connection.createStatement()) {
+        statement.execute("CREATE TABLE " + effects() + " (fence BIGINT NOT NULL)");
+      }
+    }
+  }
+
+  @AfterEach
+  void stopOtherProcess() {
+    otherProcess.shutdownNow();
+  }
+
+  private LedgerGuardSettings.Builder settings() {
+    return LedgerGuardSettings.builder().table(table).timeSource(clock);
+  }
+
+  private String effects() {
+    return table + "_effects";
+  }
+
+  @Test
+  void firstRecordCommitsWithItsEffect() throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    assertThat(effectsCommitted()).isEqualTo(1);
+    assertThat(recorded(KEY)).isEqualTo(new Recorded(7, FIRST, clock.now()));
+  }
+
+  @Test
+  void secondRecordIsRefusedWithWhatTheFirstRecorded() throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    try (Connection second = transaction()) {
+      effect(second, 8);
+      assertThatThrownBy(() -> guard.record(second, new Owner(KEY, 8), SECOND))
+          .isInstanceOfSatisfying(
+              AlreadyExecutedException.class,
+              e -> assertThat(e.recorded()).isEqualTo(new Recorded(7, FIRST, clock.now())))
+          .hasMessageContaining("fence 7")
+          .hasMessageNotContaining("transfer-1");
+      second.rollback();
+    }
+
+    assertThat(effectsCommitted()).isEqualTo(1);
+  }
+
+  @Test
+  void olderOwnerIsRefusedJustTheSame() throws SQLException {
+    execute(KEY, 8, SECOND);
+
+    assertThatThrownBy(() -> execute(KEY, 7, FIRST)).isInstanceOf(AlreadyExecutedException.class);
+
+    assertThat(effectsCommitted()).isEqualTo(1);
+    assertThat(recorded(KEY).fence()).isEqualTo(8);
+  }
+
+  @Test
+  void refusalLeavesTheTransactionReadable() throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    try (Connection second = transaction()) {
+      assertThatThrownBy(() -> guard.record(second, new Owner(KEY, 8), SECOND))
+          .isInstanceOf(AlreadyExecutedException.class);
+
+      assertThat(guard.find(second, KEY)).map(Recorded::outcome).contains(FIRST);
+      second.rollback();
+    }
+  }
+
+  @Test
+  void rollbackLeavesNothingAndTheKeyFree() throws SQLException {
+    try (Connection first = transaction()) {
+      effect(first, 7);
+      guard.record(first, new Owner(KEY, 7), FIRST);
+      first.rollback();
+    }
+    assertThat(resolve(KEY)).isEqualTo(new Resolution.NotExecuted());
+
+    execute(KEY, 8, SECOND);
+
+    assertThat(effectsCommitted()).isEqualTo(1);
+    assertThat(recorded(KEY).outcome()).isEqualTo(SECOND);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      ints = {
+        Connection.TRANSACTION_READ_COMMITTED,
+        Connection.TRANSACTION_REPEATABLE_READ,
+        Connection.TRANSACTION_SERIALIZABLE
+      })
+  void ofTwoOpenTransactionsTheSecondWaitsAndLosesWhenTheFirstCommits(int isolation)
+      throws Exception {
+    try (Connection old = transaction(isolation);
+        Connection taker = transaction(isolation)) {
+      effect(old, 7);
+      effect(taker, 8);
+      guard.record(old, new Owner(KEY, 7), FIRST);
+      CompletableFuture<Throwable> refusal = recordElsewhere(taker, 8, SECOND);
+      awaitWaitingSession();
+
+      old.commit();
+
+      Throwable refused = refusal.get(30, TimeUnit.SECONDS);
+      taker.rollback();
+      if (refused instanceof AlreadyExecutedException e) {
+        assertThat(e.recorded().outcome()).isEqualTo(FIRST);
+      } else {
+        // Above READ COMMITTED a database may end the transaction without showing it the row.
+        assertThat(isolation).isGreaterThan(Connection.TRANSACTION_READ_COMMITTED);
+        assertThat(refused)
+            .isInstanceOfSatisfying(
+                SQLException.class, e -> assertThat(e.getSQLState()).startsWith("40"));
+      }
+    }
+    assertThat(effectsCommitted()).isEqualTo(1);
+    assertThat(recorded(KEY)).isEqualTo(new Recorded(7, FIRST, clock.now()));
+  }
+
+  @Test
+  void ofTwoOpenTransactionsTheSecondWaitsAndWinsWhenTheFirstRollsBack() throws Exception {
+    try (Connection old = transaction();
+        Connection taker = transaction()) {
+      effect(old, 7);
+      effect(taker, 8);
+      guard.record(old, new Owner(KEY, 7), FIRST);
+      CompletableFuture<Throwable> refusal = recordElsewhere(taker, 8, SECOND);
+      awaitWaitingSession();
+
+      old.rollback();
+
+      assertThat(refusal.get(30, TimeUnit.SECONDS)).isNull();
+      taker.commit();
+    }
+    assertThat(effectsCommitted()).isEqualTo(1);
+    assertThat(recorded(KEY)).isEqualTo(new Recorded(8, SECOND, clock.now()));
+  }
+
+  @Test
+  void snapshotOlderThanTheOthersCommitDoesNotLetASecondEffectThrough() throws SQLException {
+    try (Connection taker = transaction(Connection.TRANSACTION_REPEATABLE_READ)) {
+      assertThat(guard.find(taker, KEY)).isEmpty();
+      execute(KEY, 7, FIRST);
+
+      Throwable refused = catchThrowable(() -> guard.record(taker, new Owner(KEY, 8), SECOND));
+
+      taker.rollback();
+      if (refused instanceof AlreadyExecutedException e) {
+        assertThat(e.recorded().outcome()).isEqualTo(FIRST);
+      } else {
+        assertThat(refused)
+            .isInstanceOfSatisfying(
+                SQLException.class, e -> assertThat(e.getSQLState()).startsWith("40"));
+      }
+    }
+    assertThat(effectsCommitted()).isEqualTo(1);
+  }
+
+  @Test
+  void waitForAnotherTransactionIsBounded() throws SQLException {
+    LedgerGuard impatient =
+        LedgerGuard.create(settings().waitAtMost(Duration.ofSeconds(1)).build());
+    try (Connection old = transaction();
+        Connection taker = transaction()) {
+      makeImpatient(taker);
+      guard.record(old, new Owner(KEY, 7), FIRST);
+
+      assertThatThrownBy(() -> impatient.record(taker, new Owner(KEY, 8), SECOND))
+          .isInstanceOf(SQLException.class);
+
+      taker.rollback();
+      old.commit();
+    }
+    assertThat(recorded(KEY).fence()).isEqualTo(7);
+  }
+
+  @Test
+  void resolverSaysCompletedOnceCommittedAndNotExecutedBefore() throws SQLException {
+    assertThat(resolve(KEY)).isEqualTo(new Resolution.NotExecuted());
+    try (Connection first = transaction()) {
+      guard.record(first, new Owner(KEY, 7), FIRST);
+      assertThat(resolve(KEY)).isEqualTo(new Resolution.NotExecuted());
+      first.commit();
+    }
+    assertThat(resolve(KEY)).isEqualTo(new Resolution.Completed(FIRST));
+  }
+
+  @Test
+  void resolverTurnsTheApplicationsFormatIntoTheAdapters() throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    Resolution resolution =
+        guard
+            .resolver(
+                dataSource(), row -> Outcome.of("http/1", ("201 " + text(row)).getBytes(UTF_8)))
+            .resolve(new Unresolved(KEY, 7, 1, Duration.ZERO));
+
+    assertThat(resolution)
+        .isEqualTo(new Resolution.Completed(Outcome.of("http/1", "201 first".getBytes(UTF_8))));
+  }
+
+  @Test
+  void sameKeyInAnotherScopeIsAnotherOperation() throws SQLException {
+    IdempotencyKey other = new IdempotencyKey("tenant-b", KEY.value());
+    execute(KEY, 7, FIRST);
+    assertThat(resolve(other)).isEqualTo(new Resolution.NotExecuted());
+
+    execute(other, 7, SECOND);
+
+    assertThat(effectsCommitted()).isEqualTo(2);
+    assertThat(recorded(KEY).outcome()).isEqualTo(FIRST);
+    assertThat(recorded(other).outcome()).isEqualTo(SECOND);
+  }
+
+  @Test
+  void largeEmptyAndTombstoneOutcomesComeBackAsTheyWere() throws SQLException {
+    byte[] mebibyte = new byte[1024 * 1024];
+    new Random(1).nextBytes(mebibyte);
+    Outcome large = Outcome.of("transfer/1", mebibyte);
+    Outcome empty = Outcome.of("transfer/1", new byte[0]);
+    Outcome tombstone = Outcome.tombstone("transfer/1", new byte[] {1});
+
+    execute(IdempotencyKey.of("large"), 1, large);
+    execute(IdempotencyKey.of("empty"), Long.MAX_VALUE, empty);
+    execute(IdempotencyKey.of("tombstone"), 0, tombstone);
+
+    assertThat(recorded(IdempotencyKey.of("large")).outcome()).isEqualTo(large);
+    assertThat(recorded(IdempotencyKey.of("empty")))
+        .isEqualTo(new Recorded(Long.MAX_VALUE, empty, clock.now()));
+    assertThat(recorded(IdempotencyKey.of("tombstone")).outcome()).isEqualTo(tombstone);
+  }
+
+  @Test
+  void tooLargeAnOutcomeIsRefusedBeforeTheDatabaseIsAsked() throws SQLException {
+    LedgerGuard small = LedgerGuard.create(settings().maxOutcomeBytes(4).build());
+    try (Connection connection = transaction()) {
+      assertThatThrownBy(() -> small.record(connection, new Owner(KEY, 7), FIRST))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("5 bytes")
+          .hasMessageContaining("maxOutcomeBytes is 4");
+      connection.rollback();
+    }
+  }
+
+  @Test
+  void recordInAutoCommitModeIsRefused() throws SQLException {
+    try (Connection connection = dataSource().getConnection()) {
+      assertThatThrownBy(() -> guard.record(connection, new Owner(KEY, 7), FIRST))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("setAutoCommit(false)");
+    }
+    assertThat(resolve(KEY)).isEqualTo(new Resolution.NotExecuted());
+  }
+
+  @Test
+  void purgeDeletesOldRowsInBatchesAndKeepsYoungOnes() throws SQLException {
+    for (int i = 0; i < MANY; i++) {
+      execute(IdempotencyKey.of("old-" + i), i, FIRST);
+    }
+    clock.advance(Duration.ofDays(2));
+    execute(KEY, 7, FIRST);
+
+    try (Connection connection = transaction()) {
+      assertThat(guard.purgeBatch(connection, Duration.ofDays(1), 10)).isEqualTo(10);
+      connection.commit();
+    }
+    assertThat(guard.purge(dataSource(), Duration.ofDays(1), 10)).isEqualTo(MANY - 10);
+
+    assertThat(guard.purge(dataSource(), Duration.ofDays(1), 10)).isZero();
+    assertThat(rows(table)).isEqualTo(1);
+    assertThat(resolve(KEY)).isEqualTo(new Resolution.Completed(FIRST));
+  }
+
+  @Test
+  void twoPurgesAtOnceDeleteEachRowOnce() throws Exception {
+    for (int i = 0; i < MANY; i++) {
+      execute(IdempotencyKey.of("old-" + i), i, FIRST);
+    }
+    clock.advance(Duration.ofDays(2));
+
+    CompletableFuture<Long> elsewhere =
+        CompletableFuture.supplyAsync(() -> purgeInFours(), otherProcess);
+    long here = purgeInFours();
+
+    assertThat(here + elsewhere.get(30, TimeUnit.SECONDS)).isEqualTo(MANY);
+    assertThat(rows(table)).isZero();
+  }
+
+  @Test
+  void creatingTheTableAgainKeepsItsRows() throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    try (Connection connection = dataSource().getConnection()) {
+      guard.createTable(connection);
+    }
+
+    assertThat(recorded(KEY).outcome()).isEqualTo(FIRST);
+  }
+
+  private long purgeInFours() {
+    try {
+      return guard.purge(dataSource(), Duration.ofDays(1), 4);
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private CompletableFuture<Throwable> recordElsewhere(
+      Connection connection, long fence, Outcome outcome) {
+    return CompletableFuture.supplyAsync(
+        () -> catchThrowable(() -> guard.record(connection, new Owner(KEY, fence), outcome)),
+        otherProcess);
+  }
+
+  /** Asks the database itself, for at most as long as a wait may last. */
+  private void awaitWaitingSession() throws SQLException {
+    long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
+    try (Connection connection = dataSource().getConnection()) {
+      while (count(connection, countOfWaitingSessions()) == 0) {
+        assertThat(System.nanoTime()).as("a session waits for the other").isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  private void execute(IdempotencyKey key, long fence, Outcome outcome) throws SQLException {
+    try (Connection connection = transaction()) {
+      try {
+        effect(connection, fence);
+        guard.record(connection, new Owner(key, fence), outcome);
+        connection.commit();
+      } catch (SQLException | RuntimeException e) {
+        connection.rollback();
+        throw e;
+      }
+    }
+  }
+
+  private Connection transaction() throws SQLException {
+    return transaction(Connection.TRANSACTION_READ_COMMITTED);
+  }
+
+  private Connection transaction(int isolation) throws SQLException {
+    Connection connection = dataSource().getConnection();
+    connection.setTransactionIsolation(isolation);
+    connection.setAutoCommit(false);
+    return connection;
+  }
+
+  private void effect(Connection connection, long fence) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.executeUpdate("INSERT INTO " + effects() + " VALUES (" + fence + ")");
+    }
+  }
+
+  private long effectsCommitted() throws SQLException {
+    return rows(effects());
+  }
+
+  private long rows(String of) throws SQLException {
+    try (Connection connection = dataSource().getConnection()) {
+      return count(connection, "SELECT COUNT(*) FROM " + of);
+    }
+  }
+
+  private static long count(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(sql)) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+
+  private Recorded recorded(IdempotencyKey key) throws SQLException {
+    try (Connection connection = dataSource().getConnection()) {
+      return guard.find(connection, key).orElseThrow();
+    }
+  }
+
+  private Resolution resolve(IdempotencyKey key) {
+    return guard.resolver(dataSource()).resolve(new Unresolved(key, 7, 1, Duration.ZERO));
+  }
+
+  private static String text(Recorded recorded) {
+    return new String(recorded.outcome().toBytes(), UTF_8);
+  }
+}
