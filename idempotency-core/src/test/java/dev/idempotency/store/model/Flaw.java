@@ -1,0 +1,27 @@
+package dev.idempotency.store.model;
+
+/** Ways to get the protocol wrong; each must be found. */
+enum Flaw {
+  /** The record's TTL is the lease: it vanishes when the lease ends. */
+  KEY_VANISHES_WITH_LEASE,
+  /** {@code complete} writes whoever stands in the record. */
+  COMPLETE_IGNORES_TOKEN,
+  /** {@code renew} extends whoever stands in the record. */
+  RENEW_IGNORES_TOKEN,
+  /** {@code SET} without {@code NX}. */
+  CLAIM_OVERWRITES,
+  /** A claim without an answer is taken for a claim. */
+  GO_AHEAD_WITHOUT_ANSWER,
+  /** A handler that does not know whether its effect happened releases the key. */
+  RELEASE_IN_DOUBT,
+  /** A takeover does not say which ownership it saw abandoned. */
+  TAKEOVER_IGNORES_FENCE,
+  /** An answer that comes after the deadline still starts the handler. */
+  START_AFTER_DEADLINE,
+  /**
+   * A takeover without an answer is released, although the owner before may have had its effect.
+   */
+  RELEASE_UNANSWERED_TAKEOVER,
+  /** Who is fenced off answers with its own result. */
+  FENCED_OFF_ANSWERS_ITSELF
+}
