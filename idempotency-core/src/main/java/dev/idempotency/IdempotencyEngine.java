@@ -237,15 +237,18 @@ public final class IdempotencyEngine implements AutoCloseable {
       return Optional.empty();
     }
     parts.listener().tell(listener -> listener.onTakeover(operation.key(), unknown));
-    Decision decision = proceed(operation, acquired.lease(), true);
-    if (resolution instanceof OutcomeResolver.Resolution.Completed completed
-        && decision instanceof Decision.Proceed proceed) {
-      Completion completion = proceed.execution().complete(completed.outcome());
+    if (resolution instanceof OutcomeResolver.Resolution.Completed completed) {
+      // Nothing is run, so the deadline does not matter; a release would lose what is known.
+      Completion completion =
+          ActiveExecution.start(
+                  parts, operation.inDoubt().orElse(config().inDoubt()), acquired.lease(), true)
+              .complete(completed.outcome());
       return Optional.of(
           new Decision.Replay(
-              completion.authoritative().orElse(completed.outcome()), proceed.expiresAt()));
+              completion.authoritative().orElse(completed.outcome()),
+              wallClock().plus(acquired.lease().ttl())));
     }
-    return Optional.of(decision);
+    return Optional.of(proceed(operation, acquired.lease(), true));
   }
 
   private boolean isDifferent(Operation operation, Fingerprint stored) {
