@@ -39,7 +39,8 @@ public interface IdempotencyStore extends AutoCloseable {
    *
    * <p>Absent and released records are acquired, the latter whatever their fingerprint was. An
    * abandoned one is acquired only if {@link ClaimRequest#takeover()} names its fence. A record
-   * that carries the claim's own token is acquired again: the reply to an earlier send was lost.
+   * that carries the claim's own token is acquired again, and its lease renewed: the reply to an
+   * earlier send was lost.
    *
    * @throws StoreException if nobody knows whether the claim was made; the caller must not execute
    */

@@ -84,6 +84,19 @@ public abstract class IdempotencyStoreContract {
   }
 
   @Test
+  public void aClaimRepeatedWithItsTokenRenewsTheLease() {
+    ClaimRequest request = request();
+    Lease first = acquire(request);
+    endLease(key);
+
+    Lease again = acquire(request);
+
+    assertThat(again.fence()).isEqualTo(first.fence());
+    assertThat(store().claim(request().takingOver(first.fence())))
+        .isInstanceOf(StoredRecord.InFlight.class);
+  }
+
+  @Test
   public void aTakenKeyIsInFlightForOthers() {
     Lease lease = acquire();
 

@@ -160,8 +160,12 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     if (current == null || current.state == State.RELEASED) {
       return owned(request, current, now);
     }
-    if (current.state == State.COMPLETED || current.token.equals(request.token())) {
+    if (current.state == State.COMPLETED) {
       return current;
+    }
+    if (current.token.equals(request.token())) {
+      // The owner counts its lease from this claim, so the record must too.
+      return current.withLeaseEnd(now + request.lease().toNanos(), now + request.ttl().toNanos());
     }
     if (current.leaseEndNanos - now > 0) {
       return request.waiting() ? current.awaitedNow() : current;

@@ -10,6 +10,7 @@ import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.ReleaseResult;
+import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.TimeSource;
 import java.nio.ByteBuffer;
@@ -22,6 +23,8 @@ import java.util.function.Consumer;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
 /**
@@ -73,7 +76,34 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     byte[] record =
         RecordHeader.of(proposed, RecordHeader.State.IN_FLIGHT, 0, 0, 0, nowMillis()).toBytes(0);
     SetParams ifAbsent = SetParams.setParams().nx().px(request.ttl().toMillis());
-    return calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
+    try {
+      return calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
+    } catch (StoreException e) {
+      if (!(e.getCause() instanceof JedisDataException)
+          || e.reason() == StoreException.Reason.CORRUPT) {
+        throw e;
+      }
+      return replayable(key).orElseThrow(() -> e);
+    }
+  }
+
+  /**
+   * A completed record that a server shows which accepts no claim: out of memory, read-only, short
+   * of replicas. A server that did not answer the claim at all is not asked again.
+   */
+  private Optional<Claim> replayable(byte[] key) {
+    try {
+      byte[] value = jedis.get(key);
+      if (value == null) {
+        return Optional.empty();
+      }
+      RecordHeader header = RecordHeader.parse(value);
+      return header.state() == RecordHeader.State.COMPLETED
+          ? Optional.of(completed(key, header, value))
+          : Optional.empty();
+    } catch (JedisException e) {
+      return Optional.empty();
+    }
   }
 
   private Claim claimOnce(
@@ -86,9 +116,6 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     RecordHeader header = RecordHeader.parse(standing);
     if (header.state() == RecordHeader.State.COMPLETED) {
       return completed(key, header, standing);
-    }
-    if (header.state() == RecordHeader.State.IN_FLIGHT && header.token().equals(request.token())) {
-      return acquired(proposed, header);
     }
     return contend(key, request, proposed, record);
   }

@@ -25,7 +25,11 @@ local state = string.sub(value, 4, 4)
 if state == 'R' then return own(value) end
 if state == 'C' then return {'C', value, 0} end
 if state ~= 'F' then return {'V', value, 0} end
-if string.sub(value, 17, 32) == string.sub(mine, 17, 32) then return {'A', value, 0} end
+if string.sub(value, 17, 32) == string.sub(mine, 17, 32) then
+  -- The reply to an earlier send was lost. The owner counts its lease from this claim, so the record must too.
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return {'A', value, 0}
+end
 
 -- The age of a lease is what is gone of the TTL that its last write or renewal set: one clock, this server's.
 local left = struct.unpack('>I8', value, 41) - (struct.unpack('>I8', value, 49) - redis.call('PTTL', KEYS[1]))
