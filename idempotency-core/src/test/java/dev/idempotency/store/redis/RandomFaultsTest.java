@@ -71,7 +71,14 @@ class RandomFaultsTest {
   }
 
   /** What was asked of one key, and what came back; the answer of an unanswered call is "". */
-  private record Step(String verb, OwnerToken token, long takeover, String answer, long fence) {}
+  private record Step(String verb, OwnerToken token, long takeover, String answer, long fence) {
+    /** Tells tokens apart without showing them. */
+    @Override
+    public String toString() {
+      return "\n"
+          + String.join(" ", verb, outcomeOf(this), takeover + "", "->", answer, fence + "");
+    }
+  }
 
   /** The record as the model has it. */
   private record Model(State state, Optional<OwnerToken> owner, long fence, String outcome) {
@@ -95,14 +102,24 @@ class RandomFaultsTest {
         case "complete" -> complete(step, answered);
         case "release" ->
             isOwnedBy(step) && state != State.COMPLETED
-                ? when(step, answered, "RELEASED", in(State.RELEASED))
+                ? ended(step, answered, "RELEASED", "NOT_OWNER", in(State.RELEASED))
                 : when(step, answered, state == State.ABSENT ? "ABSENT" : "NOT_OWNER", this);
         case "abandon" ->
             isOwnedBy(step) && (state == State.IN_FLIGHT || state == State.ABANDONED)
-                ? when(step, answered, "true", in(State.ABANDONED))
+                ? ended(step, answered, "true", "false", in(State.ABANDONED))
                 : when(step, answered, "false", this);
         default -> throw new AssertionError(step);
       };
+    }
+
+    /**
+     * One call may be sent twice, and the second send find that somebody else has the key since the
+     * first: then the answer is the late one.
+     */
+    private static List<Model> ended(
+        Step step, boolean answered, String answer, String late, Model next) {
+      boolean fits = !answered || step.answer().equals(answer) || step.answer().equals(late);
+      return fits ? List.of(next) : List.of();
     }
 
     private List<Model> claim(Step step, boolean answered) {
@@ -291,13 +308,13 @@ class RandomFaultsTest {
   private record Run(List<List<Call<Step>>> histories, int faults) {
 
     /** Keys whose histories no order of steps explains, or that break a promise by themselves. */
-    long broken() {
+    List<List<Call<Step>>> broken() {
       return histories.stream()
           .filter(
               history ->
                   !Linearizability.isLinearizable(Model.absent(), history, Model::step)
                       || !keepsPromises(history))
-          .count();
+          .toList();
     }
 
     /** Each fence has one owner, and all who saw an outcome saw the same. */
@@ -397,7 +414,7 @@ class RandomFaultsTest {
     int faults = 0;
     for (long seed = firstSeed; seed < firstSeed + seeds; seed++) {
       Run run = run(seed, 15, store -> store::claim);
-      assertThat(run.broken()).as("seed " + seed + ": " + run.histories()).isZero();
+      assertThat(run.broken()).as("unexplained histories of seed " + seed).isEmpty();
       faults += run.faults();
     }
     assertThat(faults).as("faults injected").isGreaterThan(seeds);
@@ -418,7 +435,7 @@ class RandomFaultsTest {
   void aClaimInTwoStepsIsCaught() throws Exception {
     long broken = 0;
     for (long seed = 1; seed <= 20 && broken == 0; seed++) {
-      broken += run(seed, 0, store -> request -> claimInTwoSteps(request, store)).broken();
+      broken += run(seed, 0, store -> request -> claimInTwoSteps(request, store)).broken().size();
     }
     assertThat(broken).isPositive();
   }
