@@ -1,0 +1,131 @@
+package dev.idempotency.servlet;
+
+import dev.idempotency.store.Outcome;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+
+/** Writes what the filter itself answers: problems and stored responses. Immutable. */
+final class Answers {
+
+  private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
+
+  private static final String REPLAYED = "Idempotent-Replayed";
+
+  private final FilterSettings settings;
+
+  Answers(FilterSettings settings) {
+    this.settings = settings;
+  }
+
+  void problem(HttpServletResponse response, Problem problem, String detail) throws IOException {
+    problem(response, problem, document(problem, detail));
+  }
+
+  void retryLater(HttpServletResponse response, Problem problem, String detail, Duration retryAfter)
+      throws IOException {
+    // RFC 9110 section 10.2.3 knows whole seconds only, and 0 would invite a busy loop.
+    long seconds = Math.max(1, retryAfter.plusNanos(999_999_999).toSeconds());
+    response.setHeader("Retry-After", Long.toString(seconds));
+    problem(response, problem, detail);
+  }
+
+  void unknown(HttpServletResponse response) throws IOException {
+    problem(
+        response,
+        Problem.OUTCOME_UNKNOWN,
+        "The first request with this key ended without a known result. It may have been carried"
+            + " out: check its effect before you send it again with a new key.");
+  }
+
+  private static ProblemDocument document(Problem problem, String detail) {
+    return new ProblemDocument(problem.type(), problem.title(), problem.status())
+        .with("detail", detail);
+  }
+
+  private void problem(HttpServletResponse response, Problem problem, ProblemDocument document)
+      throws IOException {
+    response.setStatus(problem.status());
+    response.addHeader(
+        "Link", "<" + settings.describedBy() + problem.slug() + ">; rel=\"describedby\"");
+    response.setHeader("Cache-Control", "no-store");
+    response.setContentType(ProblemDocument.MEDIA_TYPE);
+    body(response, document.toBytes());
+  }
+
+  /** The stored response, marked as such. */
+  void replay(HttpServletResponse response, Outcome outcome, Instant expiresAt) throws IOException {
+    if (!outcome.format().startsWith("http/")) {
+      problem(
+          response,
+          Problem.KEY_REUSED,
+          "This key was used for a request over another protocol; use a new key.");
+      return;
+    }
+    RecordedResponse recorded;
+    try {
+      recorded =
+          outcome.isTombstone() && outcome.size() == 0
+              ? RecordedResponse.of(HttpServletResponse.SC_OK)
+              : ResponseCodec.decode(outcome);
+    } catch (CorruptRecordException e) {
+      LOG.log(System.Logger.Level.ERROR, "cannot replay: {0}", e.getMessage());
+      retryLater(
+          response,
+          Problem.STORE_UNAVAILABLE,
+          "The stored response cannot be read now. Nothing was executed by this request.",
+          settings.engine().config().retryAfter());
+      return;
+    }
+    expires(response, expiresAt);
+    response.setHeader(REPLAYED, "true");
+    if (outcome.isTombstone()) {
+      notKept(response, recorded.status(), outcome.size() > 0);
+      return;
+    }
+    response.setStatus(recorded.status());
+    for (RecordedResponse.Header header : recorded.headers()) {
+      // The list may have become shorter since the record was written.
+      if (!settings.replayedHeaders().contains(header.name())) {
+        continue;
+      }
+      if (header.name().equalsIgnoreCase("Content-Type")) {
+        response.setContentType(header.value());
+      } else {
+        response.addHeader(header.name(), header.value());
+      }
+    }
+    body(response, recorded.bodyBytes());
+  }
+
+  private void notKept(HttpServletResponse response, int status, boolean statusKept)
+      throws IOException {
+    ProblemDocument document =
+        document(
+            Problem.RESPONSE_NOT_KEPT,
+            "The first request with this key was completed, but its response was too large to be"
+                + " kept. It is not run again.");
+    if (statusKept) {
+      document.with("originalStatus", status);
+    }
+    problem(response, Problem.RESPONSE_NOT_KEPT, document);
+  }
+
+  void expires(HttpServletResponse response, Instant expiresAt) {
+    settings
+        .expiresHeader()
+        .ifPresent(name -> response.setHeader(name, BufferedResponse.httpDate(expiresAt)));
+  }
+
+  static void body(HttpServletResponse response, byte[] body) throws IOException {
+    int status = response.getStatus();
+    // RFC 9110 section 6.4.1: these have no content, and no length of one.
+    if (status == HttpServletResponse.SC_NO_CONTENT
+        || status == HttpServletResponse.SC_NOT_MODIFIED) {
+      return;
+    }
+    response.setContentLength(body.length);
+    response.getOutputStream().write(body);
+  }
+}

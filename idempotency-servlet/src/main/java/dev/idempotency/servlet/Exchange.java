@@ -1,0 +1,244 @@
+package dev.idempotency.servlet;
+
+import dev.idempotency.Execution;
+import dev.idempotency.store.Outcome;
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request that runs: stores how it ended, then lets its answer go. Whoever comes first, the end
+ * of the handler, of its asynchronous work, a timeout or a body over its cap, ends it; the others
+ * find it answered.
+ */
+final class Exchange {
+
+  private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
+
+  private final FilterSettings settings;
+  private final Answers answers;
+  private final BufferedRequest request;
+  private final BufferedResponse response;
+  private final HandlerExecution execution;
+  private final Instant expiresAt;
+  private final AtomicBoolean answered = new AtomicBoolean();
+  private volatile @Nullable ExchangeAsyncContext async;
+  private volatile boolean startedInThisDispatch;
+
+  Exchange(
+      FilterSettings settings,
+      BufferedRequest request,
+      BufferedResponse response,
+      Execution execution,
+      Instant expiresAt) {
+    this.settings = settings;
+    this.answers = new Answers(settings);
+    this.request = request;
+    this.response = response;
+    this.execution = new HandlerExecution(execution);
+    this.expiresAt = expiresAt;
+    response.body().onOverflow(this::overflow);
+    request.belongsTo(this);
+  }
+
+  BufferedRequest request() {
+    return request;
+  }
+
+  BufferedResponse response() {
+    return response;
+  }
+
+  Execution execution() {
+    return execution;
+  }
+
+  /** Runs the handler, for the first time or after a dispatch. */
+  void run(FilterChain chain, ServletRequest asSeen, ServletResponse answer)
+      throws IOException, ServletException {
+    startedInThisDispatch = false;
+    try {
+      chain.doFilter(asSeen, answer);
+    } catch (Throwable thrown) {
+      if (!answeredDespite(thrown)) {
+        throw thrown;
+      }
+      return;
+    }
+    if (!startedInThisDispatch) {
+      finish(async == null);
+    }
+  }
+
+  /**
+   * The handler has answered.
+   *
+   * @param errorPages whether the container may still make one
+   */
+  void finish(boolean errorPages) throws IOException {
+    response.drainWriter();
+    if (!answered.compareAndSet(false, true)) {
+      return;
+    }
+    HandlerExecution.Ended ended = settle();
+    response.body().ignoreMore();
+    if (sentInstead(ended)) {
+      return;
+    }
+    if (response.error().isPresent() && !ended.recorded() && errorPages) {
+      sendError(response.sendHead(), response.error().get());
+      return;
+    }
+    HttpServletResponse behind = response.sendHead();
+    if (ended.recorded()) {
+      answers.expires(behind, expiresAt);
+    }
+    if (response.error().isPresent()) {
+      behind.setContentType(ProblemDocument.MEDIA_TYPE);
+      Answers.body(behind, ErrorBody.of(response));
+    } else {
+      Answers.body(behind, response.body().bytes());
+    }
+  }
+
+  private void sendError(HttpServletResponse behind, String message) throws IOException {
+    if (message.isEmpty()) {
+      behind.sendError(response.getStatus());
+    } else {
+      behind.sendError(response.getStatus(), message);
+    }
+  }
+
+  private HandlerExecution.Ended settle() {
+    Outcome outcome;
+    try {
+      RecordedResponse own = response.recorded(settings.replayedHeaders());
+      if (response.error().isPresent()) {
+        own = ErrorBody.replacing(own, response);
+      }
+      outcome = own.toOutcome();
+      if (outcome.size() > settings.engine().config().maxOutcomeBytes()) {
+        outcome = own.toTombstone();
+      }
+    } catch (RuntimeException e) {
+      execution.endInDoubt();
+      throw e;
+    }
+    return execution.endWith(response.getStatus(), outcome);
+  }
+
+  /** The body passes its cap: only the status can be kept, and nothing more need be held back. */
+  private void overflow() throws IOException {
+    if (!answered.compareAndSet(false, true)) {
+      response.body().ignoreMore();
+      return;
+    }
+    HandlerExecution.Ended ended =
+        execution.endWith(
+            response.getStatus(), RecordedResponse.of(response.getStatus()).toTombstone());
+    if (sentInstead(ended)) {
+      response.body().ignoreMore();
+      return;
+    }
+    HttpServletResponse behind = response.sendHead();
+    if (ended.recorded()) {
+      answers.expires(behind, expiresAt);
+    }
+    if (response.declaredLength() >= 0) {
+      behind.setContentLengthLong(response.declaredLength());
+    }
+    response.body().sendTo(behind.getOutputStream());
+  }
+
+  /** Whether another answer than the handler's own is the true one, and has been sent. */
+  private boolean sentInstead(HandlerExecution.Ended ended) throws IOException {
+    if (ended.answer().isPresent()) {
+      answers.replay(response.discard(), ended.answer().get(), expiresAt);
+      return true;
+    }
+    if (ended.fencedOff()) {
+      answers.unknown(response.discard());
+      return true;
+    }
+    return false;
+  }
+
+  private boolean answeredDespite(Throwable thrown) throws IOException {
+    if (!answered.compareAndSet(false, true)) {
+      return false;
+    }
+    response.body().ignoreMore();
+    HandlerExecution.Ended ended = execution.endInDoubt();
+    if (ended.answer().isEmpty()) {
+      response.discard();
+      return false;
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "the handler of " + execution.key() + " failed, but how it ended is known and is answered",
+        thrown);
+    answers.replay(response.discard(), ended.answer().get(), expiresAt);
+    return true;
+  }
+
+  /** Asynchronous work timed out or broke. Whether this was its end, and has been answered. */
+  boolean failAsync() {
+    if (!answered.compareAndSet(false, true)) {
+      return false;
+    }
+    response.body().ignoreMore();
+    HandlerExecution.Ended ended = execution.endInDoubt();
+    try {
+      if (!sentInstead(ended)) {
+        answers.problem(
+            response.discard(),
+            Problem.HANDLER_FAILED,
+            "The request did not come to its end. Send it again with the same key.");
+      }
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
+    }
+    return true;
+  }
+
+  /** The container has ended the request: too late to answer, not too late to store. */
+  void ended() {
+    if (answered.compareAndSet(false, true)) {
+      response.body().ignoreMore();
+      execution.endInDoubt();
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "{0} was dispatched, but did not come back to the idempotency filter, so its answer was"
+              + " dropped; register the filter for DispatcherType.ASYNC too",
+          execution.key());
+    }
+  }
+
+  /** A container that dispatches past the filter must not send an empty success. */
+  void expectDispatch() {
+    if (!answered.get()) {
+      ((HttpServletResponse) response.getResponse()).setStatus(500);
+    }
+  }
+
+  AsyncContext startAsync(ServletRequest started, ServletResponse answer, boolean original) {
+    AsyncContext container = request.startContainerAsync(started, answer);
+    ExchangeAsyncContext context = new ExchangeAsyncContext(this, container, original);
+    container.addListener(context.listener());
+    async = context;
+    startedInThisDispatch = true;
+    return context;
+  }
+
+  AsyncContext asyncContextOr(AsyncContext container) {
+    ExchangeAsyncContext started = async;
+    return started == null ? container : started;
+  }
+}

@@ -1,0 +1,174 @@
+package dev.idempotency.servlet;
+
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import jakarta.servlet.ServletContext;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * The handler's view of its asynchronous work: stores the outcome when the handler completes it,
+ * and asks the handler's listeners first when it times out or breaks. Thread-safe.
+ */
+final class ExchangeAsyncContext implements AsyncContext {
+
+  private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
+
+  private final Exchange exchange;
+  private final AsyncContext container;
+  private final boolean original;
+  private final List<Registered> listeners = new CopyOnWriteArrayList<>();
+  private volatile boolean ended;
+
+  ExchangeAsyncContext(Exchange exchange, AsyncContext container, boolean original) {
+    this.exchange = exchange;
+    this.container = container;
+    this.original = original;
+  }
+
+  private record Registered(
+      AsyncListener listener, ServletRequest request, ServletResponse response) {}
+
+  @Override
+  public void complete() {
+    try {
+      exchange.finish(false);
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
+    } finally {
+      ended = true;
+      container.complete();
+    }
+  }
+
+  @Override
+  public void dispatch() {
+    beforeDispatch();
+    container.dispatch();
+  }
+
+  @Override
+  public void dispatch(String path) {
+    beforeDispatch();
+    container.dispatch(path);
+  }
+
+  @Override
+  public void dispatch(ServletContext context, String path) {
+    beforeDispatch();
+    container.dispatch(context, path);
+  }
+
+  private void beforeDispatch() {
+    ended = true;
+    exchange.expectDispatch();
+  }
+
+  @Override
+  public ServletRequest getRequest() {
+    return container.getRequest();
+  }
+
+  @Override
+  public ServletResponse getResponse() {
+    return container.getResponse();
+  }
+
+  @Override
+  public boolean hasOriginalRequestAndResponse() {
+    return original;
+  }
+
+  @Override
+  public void start(Runnable task) {
+    container.start(task);
+  }
+
+  @Override
+  public void addListener(AsyncListener listener) {
+    addListener(listener, getRequest(), getResponse());
+  }
+
+  @Override
+  public void addListener(
+      AsyncListener listener, ServletRequest request, ServletResponse response) {
+    listeners.add(new Registered(listener, request, response));
+  }
+
+  @Override
+  public <T extends AsyncListener> T createListener(Class<T> type) throws ServletException {
+    return container.createListener(type);
+  }
+
+  @Override
+  public void setTimeout(long millis) {
+    container.setTimeout(millis);
+  }
+
+  @Override
+  public long getTimeout() {
+    return container.getTimeout();
+  }
+
+  /** What the container shall tell. */
+  AsyncListener listener() {
+    return new Relay();
+  }
+
+  @FunctionalInterface
+  private interface Call {
+    void on(AsyncListener listener, AsyncEvent event) throws IOException;
+  }
+
+  private final class Relay implements AsyncListener {
+
+    @Override
+    public void onTimeout(AsyncEvent event) {
+      tell(event, AsyncListener::onTimeout);
+      endUnlessEnded();
+    }
+
+    @Override
+    public void onError(AsyncEvent event) {
+      tell(event, AsyncListener::onError);
+      endUnlessEnded();
+    }
+
+    private void endUnlessEnded() {
+      if (!ended && exchange.failAsync()) {
+        ended = true;
+        container.complete();
+      }
+    }
+
+    @Override
+    public void onComplete(AsyncEvent event) {
+      tell(event, AsyncListener::onComplete);
+      exchange.ended();
+    }
+
+    @Override
+    public void onStartAsync(AsyncEvent event) {
+      tell(event, AsyncListener::onStartAsync);
+    }
+
+    private void tell(AsyncEvent event, Call call) {
+      for (Registered each : listeners) {
+        try {
+          call.on(
+              each.listener,
+              new AsyncEvent(
+                  ExchangeAsyncContext.this, each.request, each.response, event.getThrowable()));
+        } catch (IOException | RuntimeException e) {
+          // As containers do: one broken listener must not keep the others from knowing.
+          LOG.log(System.Logger.Level.WARNING, "an AsyncListener failed", e);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package dev.idempotency.servlet;
+
+import dev.idempotency.Completion;
+import dev.idempotency.Execution;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
+import java.util.Optional;
+
+/**
+ * The execution as the handler sees it: remembers if the handler ended it, so that the filter does
+ * not try to end it again. Thread-safe.
+ */
+final class HandlerExecution implements Execution {
+
+  private final Execution execution;
+  private Optional<Ended> ended = Optional.empty();
+
+  HandlerExecution(Execution execution) {
+    this.execution = execution;
+  }
+
+  /**
+   * What the handler, or the filter, made of it.
+   *
+   * @param completion as the engine told it
+   * @param answer to give instead of the handler's own response
+   */
+  record Ended(Completion completion, Optional<Outcome> answer) {
+
+    static Ended with(Completion completion) {
+      return new Ended(completion, completion.authoritative());
+    }
+
+    boolean fencedOff() {
+      return completion.status() == Completion.Status.FENCED_OFF;
+    }
+
+    boolean recorded() {
+      return switch (completion.status()) {
+        case RECORDED, RESTORED, UNRECORDED -> true;
+        case FENCED_OFF, HELD, RELEASED -> false;
+      };
+    }
+  }
+
+  synchronized Optional<Ended> ended() {
+    return ended;
+  }
+
+  @Override
+  public IdempotencyKey key() {
+    return execution.key();
+  }
+
+  @Override
+  public long fence() {
+    return execution.fence();
+  }
+
+  @Override
+  public int attempt() {
+    return execution.attempt();
+  }
+
+  @Override
+  public String downstreamKey(String purpose) {
+    return execution.downstreamKey(purpose);
+  }
+
+  @Override
+  public boolean isLeaseAlive() {
+    return execution.isLeaseAlive();
+  }
+
+  @Override
+  public synchronized Completion complete(Outcome outcome) {
+    if (!outcome.format().equals(ResponseCodec.FORMAT)) {
+      throw new IllegalArgumentException(
+          "an HTTP handler can complete only with an outcome of format "
+              + ResponseCodec.FORMAT
+              + ", not "
+              + outcome.format()
+              + "; build it with RecordedResponse");
+    }
+    Completion completion = execution.complete(outcome);
+    boolean lost = completion.status() == Completion.Status.FENCED_OFF;
+    ended =
+        Optional.of(
+            new Ended(
+                completion,
+                completion
+                    .authoritative()
+                    .or(() -> lost ? Optional.empty() : Optional.of(outcome))));
+    return completion;
+  }
+
+  @Override
+  public synchronized void release() {
+    execution.release();
+    ended = Optional.of(Ended.with(new Completion(Completion.Status.RELEASED, Optional.empty())));
+  }
+
+  @Override
+  public synchronized Completion inDoubt() {
+    return remember(execution.inDoubt());
+  }
+
+  @Override
+  public synchronized Completion inDoubt(Outcome observed) {
+    return remember(execution.inDoubt(observed));
+  }
+
+  private Completion remember(Completion completion) {
+    ended = Optional.of(Ended.with(completion));
+    return completion;
+  }
+
+  /** Ends it by the meaning of the status, unless the handler has. */
+  synchronized Ended endWith(int status, Outcome outcome) {
+    if (ended.isPresent()) {
+      return ended.get();
+    }
+    switch (Ending.of(status)) {
+      case RECORDED -> ended = Optional.of(Ended.with(execution.complete(outcome)));
+      case RELEASED -> release();
+      case IN_DOUBT -> remember(execution.inDoubt(outcome));
+    }
+    return ended.orElseThrow();
+  }
+
+  /** Ends it without an answer, unless the handler has. */
+  synchronized Ended endInDoubt() {
+    if (ended.isEmpty()) {
+      remember(execution.inDoubt());
+    }
+    return ended.orElseThrow();
+  }
+}

@@ -1,0 +1,187 @@
+package dev.idempotency.servlet;
+
+import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.IdempotencyEngine;
+import jakarta.servlet.http.HttpServletRequest;
+import java.net.URI;
+import java.security.Principal;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Collects the settings of an {@link IdempotencyFilter}. Not thread-safe. */
+public final class IdempotencyFilterBuilder {
+
+  private final IdempotencyEngine engine;
+  private final List<Routes.Route> routes = new ArrayList<>();
+  private final Set<String> replayedHeaders = new LinkedHashSet<>();
+  private Set<String> methods = Set.of("POST", "PATCH");
+  private RoutePolicy defaultPolicy = RoutePolicy.optional();
+  private List<String> keyHeaders = List.of("Idempotency-Key", "X-Idempotency-Key");
+  private boolean uuidKeys;
+  private Function<HttpServletRequest, String> scope = IdempotencyFilterBuilder::principal;
+  private Optional<String> expiresHeader = Optional.of("Idempotency-Key-Expires");
+  private URI describedBy = URI.create("https://idempotency.dev/problems/");
+  private boolean failOpen;
+
+  IdempotencyFilterBuilder(IdempotencyEngine engine) {
+    this.engine = engine;
+  }
+
+  /**
+   * Sets the policy of a route; the first route that matches counts.
+   *
+   * @param method an HTTP method, not a safe one, or {@code *}
+   * @param pathPattern a path within the application, decoded; {@code *} stands for any characters
+   *     of one segment, {@code /**} for any further segments or none
+   */
+  public IdempotencyFilterBuilder route(String method, String pathPattern, RoutePolicy policy) {
+    routes.add(new Routes.Route(method, pathPattern, policy));
+    return this;
+  }
+
+  /** The policy where no route matches and the method is protected; default optional. */
+  public IdempotencyFilterBuilder defaultPolicy(RoutePolicy policy) {
+    this.defaultPolicy = policy;
+    return this;
+  }
+
+  /** Whether a key is required where no route matches; default false. */
+  public IdempotencyFilterBuilder keyRequired(boolean required) {
+    defaultPolicy =
+        defaultPolicy.keyUse(required ? RoutePolicy.KeyUse.REQUIRED : RoutePolicy.KeyUse.OPTIONAL);
+    return this;
+  }
+
+  /** The methods that are protected where no route matches; default POST and PATCH. */
+  public IdempotencyFilterBuilder methods(String... protectedMethods) {
+    Arrays.stream(protectedMethods).forEach(Routes::checkedMethod);
+    this.methods = Set.of(protectedMethods);
+    return this;
+  }
+
+  /**
+   * Who asks: a tenant or principal. Two scopes never share a key. Default the container's {@link
+   * HttpServletRequest#getUserPrincipal() principal}.
+   *
+   * @param resolver empty for an anonymous caller, whose keys are bound to the {@code
+   *     Authorization} header if there is one; at most 1000 characters
+   */
+  public IdempotencyFilterBuilder scope(Function<HttpServletRequest, String> resolver) {
+    this.scope =
+        request -> {
+          String name = resolver.apply(request);
+          return name.isEmpty() ? "" : "scope:" + name;
+        };
+    return this;
+  }
+
+  private static String principal(HttpServletRequest request) {
+    Principal principal = request.getUserPrincipal();
+    if (principal == null) {
+      return "";
+    }
+    @Nullable String name = principal.getName();
+    // The prefix keeps a principal without a name apart from a caller without a principal.
+    return "principal:" + (name == null ? "" : name);
+  }
+
+  /**
+   * The header fields that carry the key; default {@code Idempotency-Key} with the alias {@code
+   * X-Idempotency-Key}.
+   */
+  public IdempotencyFilterBuilder keyHeaders(String name, String... aliases) {
+    List<String> names = new ArrayList<>();
+    names.add(token(name));
+    Arrays.stream(aliases).map(IdempotencyFilterBuilder::token).forEach(names::add);
+    this.keyHeaders = names;
+    return this;
+  }
+
+  /** Accepts only UUIDs as keys; default any 1 to 255 visible ASCII characters. */
+  public IdempotencyFilterBuilder uuidKeysOnly() {
+    this.uuidKeys = true;
+    return this;
+  }
+
+  /**
+   * Records and replays these headers too, beside {@code Content-Encoding}, {@code
+   * Content-Language}, {@code Content-Location}, {@code Content-Type}, {@code ETag}, {@code Link}
+   * and {@code Location}.
+   */
+  public IdempotencyFilterBuilder replayedHeaders(String... additional) {
+    replayedHeaders.addAll(Arrays.asList(additional));
+    return this;
+  }
+
+  /** Tells the key's lifetime in this header; default {@code Idempotency-Key-Expires}. */
+  public IdempotencyFilterBuilder expiresHeader(String name) {
+    this.expiresHeader = Optional.of(token(name));
+    return this;
+  }
+
+  /** Does not tell the key's lifetime. */
+  public IdempotencyFilterBuilder noExpiresHeader() {
+    this.expiresHeader = Optional.empty();
+    return this;
+  }
+
+  /**
+   * Where the problems are documented: the {@code Link rel="describedby"} of a problem points to
+   * this, followed by its name. Default {@code https://idempotency.dev/problems/}.
+   */
+  public IdempotencyFilterBuilder describedBy(URI base) {
+    this.describedBy = base;
+    return this;
+  }
+
+  /**
+   * Runs requests <em>unprotected</em> while the store is down, marked {@code
+   * Idempotent-Unprotected: true}, so that a retry can run twice. Default: they get 503.
+   */
+  public IdempotencyFilterBuilder failOpen() {
+    this.failOpen = true;
+    return this;
+  }
+
+  private static String token(String name) {
+    if (!KeyHeader.isToken(name)) {
+      throw new IllegalArgumentException("not a header name: \"" + name + "\"");
+    }
+    return name;
+  }
+
+  /**
+   * The filter.
+   *
+   * @throws IllegalArgumentException if a policy's lease or TTL is out of its bounds, or a header
+   *     can never be replayed
+   */
+  public IdempotencyFilter build() {
+    routes.forEach(route -> check(route.policy().values()));
+    check(defaultPolicy.values());
+    return new IdempotencyFilter(
+        new FilterSettings(
+            engine,
+            new Routes(routes, methods, defaultPolicy),
+            new KeyHeader(keyHeaders, uuidKeys),
+            scope,
+            new ReplayedHeaders(replayedHeaders),
+            expiresHeader,
+            describedBy.toString(),
+            failOpen));
+  }
+
+  /** The engine's own bounds, now instead of at the first request. */
+  private void check(RoutePolicy.Values policy) {
+    Duration lease = policy.lease().orElse(engine.config().lease());
+    Duration ttl = policy.ttl().orElse(engine.config().ttl());
+    IdempotencyConfig.builder().lease(lease).ttl(ttl).build();
+  }
+}

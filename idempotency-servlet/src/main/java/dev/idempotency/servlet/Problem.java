@@ -1,0 +1,44 @@
+package dev.idempotency.servlet;
+
+/** The filter's own answers, as problem types of RFC 9457. Their names are part of the API. */
+enum Problem {
+  KEY_MISSING(400, "key-missing", "Idempotency key missing"),
+  KEY_MALFORMED(400, "key-malformed", "Idempotency key malformed"),
+  KEY_AMBIGUOUS(400, "key-ambiguous", "More than one idempotency key"),
+  REQUEST_TOO_LARGE(413, "request-too-large", "Request too large"),
+  KEY_REUSED(422, "key-reused", "Idempotency key used with another request"),
+  IN_FLIGHT(409, "in-flight", "A request with this idempotency key is in progress"),
+  OUTCOME_UNKNOWN(409, "outcome-unknown", "Outcome unknown"),
+  RESPONSE_NOT_KEPT(409, "response-not-kept", "Completed, response not kept"),
+  HANDLER_FAILED(500, "handler-failed", "Internal error"),
+  STORE_UNAVAILABLE(503, "store-unavailable", "Idempotency store unavailable");
+
+  /** Identifies the types; the documents they point to may live elsewhere. */
+  private static final String TYPES = "https://idempotency.dev/problems/";
+
+  private final int status;
+  private final String slug;
+  private final String title;
+
+  Problem(int status, String slug, String title) {
+    this.status = status;
+    this.slug = slug;
+    this.title = title;
+  }
+
+  int status() {
+    return status;
+  }
+
+  String slug() {
+    return slug;
+  }
+
+  String title() {
+    return title;
+  }
+
+  String type() {
+    return TYPES + slug;
+  }
+}

@@ -1,0 +1,108 @@
+package dev.idempotency.servlet;
+
+import dev.idempotency.store.Outcome;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A response as it is stored and replayed. Resolvers and handlers that end an execution themselves
+ * build their outcome with it:
+ *
+ * <pre>{@code
+ * RecordedResponse.of(201).header("Content-Type", "application/json").body(json).toOutcome()
+ * }</pre>
+ *
+ * <p>Immutable; each method with an argument gives a changed copy.
+ */
+public final class RecordedResponse {
+
+  private final int status;
+  private final List<Header> headers;
+  private final byte[] body;
+
+  /**
+   * A header field.
+   *
+   * @param name a token of RFC 9110
+   * @param value without control characters other than tab
+   */
+  record Header(String name, String value) {
+
+    Header {
+      if (!KeyHeader.isToken(name)) {
+        throw new IllegalArgumentException("not a header name: \"" + visible(name) + "\"");
+      }
+      if (!isSafe(value)) {
+        throw new IllegalArgumentException(
+            "the value of the header " + name + " has a control character; remove it");
+      }
+    }
+
+    /** Against response splitting: RFC 9110 section 5.5. */
+    static boolean isSafe(String value) {
+      return value.chars().allMatch(c -> (c >= 0x20 && c != 0x7F) || c == '\t');
+    }
+
+    private static String visible(String name) {
+      return name.replaceAll("[^\\x21-\\x7E]", "?");
+    }
+  }
+
+  RecordedResponse(int status, List<Header> headers, byte[] body) {
+    if (status < 200 || status > 599) {
+      throw new IllegalArgumentException("status must be 200 to 599, but is " + status);
+    }
+    this.status = status;
+    this.headers = List.copyOf(headers);
+    this.body = body;
+  }
+
+  /**
+   * A response without headers and body.
+   *
+   * @param status 200 to 599
+   */
+  public static RecordedResponse of(int status) {
+    return new RecordedResponse(status, List.of(), new byte[0]);
+  }
+
+  /**
+   * Adds a header field. On replay only those go out that the filter replays, see {@link
+   * IdempotencyFilterBuilder#replayedHeaders}.
+   *
+   * @throws IllegalArgumentException if name or value could not stand in a response
+   */
+  public RecordedResponse header(String name, String value) {
+    List<Header> more = new ArrayList<>(headers);
+    more.add(new Header(name, value));
+    return new RecordedResponse(status, more, body);
+  }
+
+  /** With this body; copied. */
+  public RecordedResponse body(byte[] bytes) {
+    return new RecordedResponse(status, headers, bytes.clone());
+  }
+
+  /** For the engine, in the format {@value ResponseCodec#FORMAT}. */
+  public Outcome toOutcome() {
+    return Outcome.of(ResponseCodec.FORMAT, ResponseCodec.encode(this));
+  }
+
+  /** For the engine: only the status is kept. */
+  Outcome toTombstone() {
+    return Outcome.tombstone(ResponseCodec.FORMAT, ResponseCodec.encode(of(status)));
+  }
+
+  int status() {
+    return status;
+  }
+
+  List<Header> headers() {
+    return headers;
+  }
+
+  /** The bytes themselves; not to be changed. */
+  byte[] bodyBytes() {
+    return body;
+  }
+}

@@ -1,0 +1,63 @@
+package dev.idempotency.servlet;
+
+import java.util.Collection;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** The response headers that are recorded and replayed. Immutable. */
+final class ReplayedHeaders {
+
+  /** Content-Encoding too: the recorded bytes mean nothing without it. */
+  private static final Set<String> ALWAYS =
+      Set.of(
+          "content-encoding",
+          "content-language",
+          "content-location",
+          "content-type",
+          "etag",
+          "link",
+          "location");
+
+  /**
+   * Credentials, the identity of one exchange, and what RFC 9110 section 7.6.1 binds to one
+   * connection.
+   */
+  private static final Set<String> NEVER =
+      Set.of(
+          "authentication-info",
+          "authorization",
+          "connection",
+          "content-length",
+          "cookie",
+          "date",
+          "keep-alive",
+          "proxy-authenticate",
+          "proxy-authentication-info",
+          "proxy-authorization",
+          "proxy-connection",
+          "set-cookie",
+          "set-cookie2",
+          "te",
+          "trailer",
+          "transfer-encoding",
+          "upgrade",
+          "www-authenticate");
+
+  private final Set<String> names = new TreeSet<>(ALWAYS);
+
+  ReplayedHeaders(Collection<String> additional) {
+    for (String name : additional) {
+      String lower = name.toLowerCase(Locale.ROOT);
+      if (!KeyHeader.isToken(name) || NEVER.contains(lower)) {
+        throw new IllegalArgumentException(
+            "the header \"" + name + "\" can never be replayed; leave it out of replayedHeaders");
+      }
+      names.add(lower);
+    }
+  }
+
+  boolean contains(String name) {
+    return names.contains(name.toLowerCase(Locale.ROOT));
+  }
+}

@@ -1,0 +1,132 @@
+package dev.idempotency.servlet;
+
+import dev.idempotency.Decision;
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request that waits for the first one with its key, without a thread of the container. Answers
+ * on a thread of the container; if it becomes the one that runs, goes through the filter again.
+ */
+final class WaitingRequest implements AsyncListener {
+
+  private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
+
+  /** The engine ends every wait by itself; the container only if it does not. */
+  private static final Duration GRACE = Duration.ofSeconds(30);
+
+  /** Puts a decision that does not run the handler into a response. */
+  @FunctionalInterface
+  interface Refusal {
+    void answer(Decision decision) throws IOException;
+  }
+
+  private final FilterSettings settings;
+  private final BufferedRequest request;
+  private final BufferedResponse response;
+  private final CompletableFuture<Decision> wait;
+  private final Refusal refusal;
+  private final AtomicBoolean taken = new AtomicBoolean();
+  private volatile @Nullable Exchange exchange;
+
+  WaitingRequest(
+      FilterSettings settings,
+      BufferedRequest request,
+      BufferedResponse response,
+      CompletableFuture<Decision> wait,
+      Refusal refusal) {
+    this.settings = settings;
+    this.request = request;
+    this.response = response;
+    this.wait = wait;
+    this.refusal = refusal;
+  }
+
+  /** Gives the thread back. */
+  void start(Duration maxWait) {
+    AsyncContext context = request.startAsync(request, response);
+    context.setTimeout(maxWait.plus(GRACE).toMillis());
+    context.addListener(this);
+    var unused = wait.thenAccept(decision -> handOver(context, decision));
+  }
+
+  private void handOver(AsyncContext context, Decision decision) {
+    try {
+      context.start(() -> settle(context, decision));
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.WARNING, "the container takes no more tasks", e);
+      if (decision instanceof Decision.Proceed proceed) {
+        proceed.execution().release();
+      }
+      if (taken.compareAndSet(false, true)) {
+        answer(context, new Decision.InFlight(settings.engine().config().retryAfter()));
+      }
+    }
+  }
+
+  private void settle(AsyncContext context, Decision decision) {
+    if (!taken.compareAndSet(false, true)) {
+      if (decision instanceof Decision.Proceed proceed) {
+        proceed.execution().release();
+      }
+      return;
+    }
+    if (decision instanceof Decision.Proceed proceed) {
+      Exchange ours =
+          new Exchange(settings, request, response, proceed.execution(), proceed.expiresAt());
+      IdempotencyFilter.attach(ours);
+      exchange = ours;
+      ours.expectDispatch();
+      context.dispatch();
+      return;
+    }
+    answer(context, decision);
+  }
+
+  private void answer(AsyncContext context, Decision decision) {
+    try {
+      refusal.answer(decision);
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
+    } finally {
+      context.complete();
+    }
+  }
+
+  @Override
+  public void onTimeout(AsyncEvent event) {
+    giveUp(event);
+  }
+
+  @Override
+  public void onError(AsyncEvent event) {
+    giveUp(event);
+  }
+
+  private void giveUp(AsyncEvent event) {
+    if (taken.compareAndSet(false, true)) {
+      wait.cancel(false);
+      answer(
+          event.getAsyncContext(), new Decision.InFlight(settings.engine().config().retryAfter()));
+    }
+  }
+
+  @Override
+  public void onComplete(AsyncEvent event) {
+    taken.set(true);
+    wait.cancel(false);
+    Exchange ours = exchange;
+    if (ours != null) {
+      ours.ended();
+    }
+  }
+
+  @Override
+  public void onStartAsync(AsyncEvent event) {}
+}

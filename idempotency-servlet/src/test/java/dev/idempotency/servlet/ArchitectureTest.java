@@ -1,0 +1,53 @@
+package dev.idempotency.servlet;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.StoreException;
+import org.junit.jupiter.api.Test;
+
+/** An adapter knows no store. */
+class ArchitectureTest {
+
+  private static final JavaClasses OURS =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("dev.idempotency.servlet");
+
+  @Test
+  void onlyTheEngineAndTheStoresValueTypesAreUsed() {
+    DescribedPredicate<JavaClass> values =
+        belongToAnyOf(IdempotencyKey.class, Fingerprint.class, Outcome.class, StoreException.class);
+    noClasses()
+        .should()
+        .dependOnClassesThat(resideInAPackage("dev.idempotency.store..").and(not(values)))
+        .check(OURS);
+  }
+
+  @Test
+  void nothingButTheServletApiIsNeeded() {
+    noClasses()
+        .should()
+        .dependOnClassesThat(
+            not(
+                resideInAnyPackage(
+                    "java..",
+                    "jakarta.servlet..",
+                    "org.jspecify..",
+                    "dev.idempotency",
+                    "dev.idempotency.store",
+                    "dev.idempotency.servlet")))
+        .check(OURS);
+  }
+}
