@@ -1,0 +1,117 @@
+package dev.idempotency.grpc;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.CodedOutputStream;
+import dev.idempotency.store.Outcome;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Writes and reads outcomes of the format {@value #FORMAT}. Lengths and counts are varints, and no
+ * length beyond the bytes that are there is believed:
+ *
+ * <pre>
+ * status code, description?, headers?, trailers, message?
+ * x? = 0 | 1 x      text, bytes = length, bytes      metadata = count, (name, value)*
+ * </pre>
+ */
+record AnswerCodec(ReplayableMetadata replayable) {
+
+  static final String FORMAT = "grpc/1";
+
+  /** HTTP/2 stacks refuse far smaller header blocks; a larger count is damage. */
+  private static final int MAX_ENTRIES = 1024;
+
+  Outcome encode(RecordedAnswer answer) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    CodedOutputStream output = CodedOutputStream.newInstance(bytes);
+    try {
+      output.writeUInt32NoTag(answer.status().getCode().value());
+      Optional<String> description = Optional.ofNullable(answer.status().getDescription());
+      output.writeBoolNoTag(description.isPresent());
+      if (description.isPresent()) {
+        output.writeStringNoTag(description.get());
+      }
+      output.writeBoolNoTag(answer.headers().isPresent());
+      if (answer.headers().isPresent()) {
+        write(output, answer.headers().get());
+      }
+      write(output, answer.trailers());
+      // An error is replayed as Trailers-Only: a message sent before it can never be.
+      Optional<byte[]> message = answer.message().filter(unused -> answer.status().isOk());
+      output.writeBoolNoTag(message.isPresent());
+      if (message.isPresent()) {
+        output.writeByteArrayNoTag(message.get());
+      }
+      output.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException("writing to memory failed", e);
+    }
+    return Outcome.of(FORMAT, bytes.toByteArray());
+  }
+
+  private void write(CodedOutputStream output, Metadata metadata) throws IOException {
+    List<Map.Entry<String, byte[]>> entries = replayable.entriesOf(metadata);
+    output.writeUInt32NoTag(entries.size());
+    for (Map.Entry<String, byte[]> entry : entries) {
+      output.writeStringNoTag(entry.getKey());
+      output.writeByteArrayNoTag(entry.getValue());
+    }
+  }
+
+  /** Reads an outcome; empty if it is damaged, or of another format. */
+  static Optional<RecordedAnswer> decode(Outcome outcome) {
+    if (!outcome.format().equals(FORMAT)) {
+      return Optional.empty();
+    }
+    try {
+      CodedInputStream input = CodedInputStream.newInstance(outcome.toBytes());
+      int code = input.readUInt32();
+      Status status = Status.fromCodeValue(code);
+      if (status.getCode().value() != code) {
+        return Optional.empty();
+      }
+      if (input.readBool()) {
+        status = status.withDescription(input.readStringRequireUtf8());
+      }
+      Optional<Metadata> headers =
+          input.readBool() ? Optional.of(readMetadata(input)) : Optional.empty();
+      Metadata trailers = readMetadata(input);
+      Optional<byte[]> message =
+          input.readBool() ? Optional.of(input.readByteArray()) : Optional.empty();
+      boolean whole = input.isAtEnd() && message.isPresent() == status.isOk();
+      return whole
+          ? Optional.of(new RecordedAnswer(status, trailers, headers, message))
+          : Optional.empty();
+    } catch (IOException | IllegalArgumentException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static Metadata readMetadata(CodedInputStream input) throws IOException {
+    int count = input.readUInt32();
+    if (count < 0 || count > MAX_ENTRIES) {
+      throw new IOException("metadata of " + count + " entries");
+    }
+    Metadata metadata = new Metadata();
+    for (int i = 0; i < count; i++) {
+      String name = input.readStringRequireUtf8();
+      byte[] value = input.readByteArray();
+      if (name.endsWith(Metadata.BINARY_HEADER_SUFFIX)) {
+        metadata.put(Metadata.Key.of(name, Metadata.BINARY_BYTE_MARSHALLER), value);
+      } else {
+        metadata.put(
+            Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER), new String(value, US_ASCII));
+      }
+    }
+    return metadata;
+  }
+}

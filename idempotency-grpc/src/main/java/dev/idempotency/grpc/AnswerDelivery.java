@@ -1,0 +1,131 @@
+package dev.idempotency.grpc;
+
+import dev.idempotency.Completion;
+import dev.idempotency.Execution;
+import dev.idempotency.store.Outcome;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import java.io.ByteArrayInputStream;
+import java.util.Optional;
+
+/**
+ * Ends a call: with the handler's answer once it is stored, with a stored one, or with the
+ * interceptor's own.
+ *
+ * @param call towards the client
+ * @param plan of its method
+ * @param codec of outcomes
+ */
+record AnswerDelivery<ReqT, RespT>(
+    ServerCall<ReqT, RespT> call, MethodPlan<ReqT> plan, AnswerCodec codec) {
+
+  static final String REPLAYED_NAME = "idempotency-replayed";
+
+  private static final Metadata.Key<String> REPLAYED =
+      Metadata.Key.of(REPLAYED_NAME, Metadata.ASCII_STRING_MARSHALLER);
+  private static final System.Logger LOG = System.getLogger(IdempotencyInterceptor.class.getName());
+
+  /** Stores how the handler ended, then sends what the caller is to get. Blocks on the store. */
+  void conclude(
+      Execution execution, RecordedAnswer answer, Optional<RespT> message, boolean onPurpose) {
+    Ending ending = onPurpose ? plan.endingOf(answer.status().getCode()) : Ending.IN_DOUBT;
+    Optional<Completion> completion;
+    try {
+      completion = store(execution, ending, answer);
+    } catch (RuntimeException e) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "the outcome of " + execution.key() + " could not be handed to the store",
+          e);
+      send(OwnAnswer.outcomeUnknown());
+      return;
+    }
+    Optional<Outcome> authoritative = completion.flatMap(Completion::authoritative);
+    if (authoritative.isPresent()) {
+      replay(authoritative.get());
+    } else if (completion
+        .map(Completion::status)
+        .equals(Optional.of(Completion.Status.FENCED_OFF))) {
+      send(OwnAnswer.outcomeUnknown());
+    } else {
+      sending(() -> own(answer, message));
+    }
+  }
+
+  private Optional<Completion> store(Execution execution, Ending ending, RecordedAnswer answer) {
+    return switch (ending) {
+      case RECORD -> Optional.of(execution.complete(codec.encode(answer)));
+      case IN_DOUBT -> Optional.of(execution.inDoubt(codec.encode(answer)));
+      case RELEASE -> {
+        execution.release();
+        yield Optional.empty();
+      }
+    };
+  }
+
+  private void own(RecordedAnswer answer, Optional<RespT> message) {
+    answer.headers().ifPresent(call::sendHeaders);
+    message.ifPresent(call::sendMessage);
+    call.close(answer.status(), answer.trailers());
+  }
+
+  /** Sends a stored outcome, marked as such. */
+  void replay(Outcome outcome) {
+    if (outcome.isTombstone()) {
+      send(OwnAnswer.resultNotKept());
+      return;
+    }
+    Optional<RecordedAnswer> recorded = AnswerCodec.decode(outcome);
+    if (recorded.isEmpty()) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "an outcome for {0} cannot be read: {1}, but expected {2}",
+          plan.method(),
+          outcome,
+          AnswerCodec.FORMAT);
+      send(OwnAnswer.resultNotKept());
+      return;
+    }
+    sending(() -> replay(recorded.get()));
+  }
+
+  private void replay(RecordedAnswer recorded) {
+    Metadata trailers = recorded.trailers();
+    if (recorded.status().isOk()) {
+      // Parsed before anything is sent: what cannot be parsed can still become an error.
+      RespT message =
+          call.getMethodDescriptor()
+              .parseResponse(new ByteArrayInputStream(recorded.message().orElseThrow()));
+      Metadata headers = recorded.headers().orElseGet(Metadata::new);
+      headers.put(REPLAYED, "true");
+      call.sendHeaders(headers);
+      call.sendMessage(message);
+    } else {
+      // No headers: gRFC A6 commits a client to an answer whose headers it has seen.
+      trailers.put(REPLAYED, "true");
+    }
+    call.close(recorded.status(), trailers);
+  }
+
+  /** Sends an answer of the interceptor. */
+  void send(OwnAnswer answer) {
+    sending(() -> call.close(answer.status(), answer.trailers()));
+  }
+
+  private void sending(Runnable send) {
+    try {
+      send.run();
+    } catch (RuntimeException e) {
+      if (call.isCancelled()) {
+        return;
+      }
+      LOG.log(System.Logger.Level.ERROR, "an answer of " + plan.method() + " was not sent", e);
+      try {
+        OwnAnswer unreadable = OwnAnswer.resultNotKept();
+        call.close(unreadable.status(), unreadable.trailers());
+      } catch (RuntimeException closed) {
+        LOG.log(System.Logger.Level.DEBUG, "the call was closed already", closed);
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package dev.idempotency.grpc;
+
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Where the interceptor runs what must not block the thread that it is called on.
+ *
+ * @param storing takes the writes of outcomes, and the answers after them
+ * @param handlers takes the handlers of calls that had to wait for their key
+ */
+record CallThreads(Executor storing, Executor handlers) {
+
+  private static final int MAX_QUEUED = 10_000;
+
+  /** A pool of daemon threads that go when they are idle. */
+  static Executor pool(String name, int threads) {
+    AtomicInteger count = new AtomicInteger();
+    ThreadPoolExecutor pool =
+        new ThreadPoolExecutor(
+            threads,
+            threads,
+            10,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(MAX_QUEUED),
+            task -> {
+              Thread thread = new Thread(task, name + "-" + count.incrementAndGet());
+              thread.setDaemon(true);
+              return thread;
+            });
+    pool.allowCoreThreadTimeOut(true);
+    return pool;
+  }
+
+  /**
+   * Runs what may call a handler; the alternative, on the caller's thread, if there is no place.
+   */
+  void handle(Runnable task, Runnable ifFull) {
+    try {
+      handlers.execute(task);
+    } catch (RejectedExecutionException e) {
+      ifFull.run();
+    }
+  }
+
+  /** Runs where it should; on the caller's thread if that place is full: no outcome is dropped. */
+  void store(Runnable task) {
+    try {
+      storing.execute(task);
+    } catch (RejectedExecutionException e) {
+      task.run();
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package dev.idempotency.grpc;
+
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.Message;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * Where in a request the key stands: fields from the request down to a string. Immutable.
+ *
+ * @param fields at least one; the last is a string, all before it are messages, none is repeated
+ */
+record KeyPath(List<FieldDescriptor> fields) {
+
+  /** Validates the path; its messages go after "method X: ". */
+  KeyPath {
+    fields = List.copyOf(fields);
+    for (int i = 0; i < fields.size(); i++) {
+      FieldDescriptor field = fields.get(i);
+      boolean last = i == fields.size() - 1;
+      if (field.isRepeated()) {
+        throw new IllegalArgumentException(
+            "key field " + field.getFullName() + " is repeated; it must be singular");
+      }
+      if (last && field.getType() != FieldDescriptor.Type.STRING) {
+        throw new IllegalArgumentException(
+            "key field " + field.getFullName() + " is " + typeOf(field) + "; it must be a string");
+      }
+      if (!last && field.getJavaType() != FieldDescriptor.JavaType.MESSAGE) {
+        throw new IllegalArgumentException(
+            "key field "
+                + field.getFullName()
+                + " is "
+                + typeOf(field)
+                + "; a path can only go through messages");
+      }
+    }
+  }
+
+  private static String typeOf(FieldDescriptor field) {
+    return field.getType().name().toLowerCase(java.util.Locale.ROOT);
+  }
+
+  /**
+   * Finds a path by its names.
+   *
+   * @throws IllegalArgumentException if there is no such path, or no key can stand there
+   */
+  static KeyPath of(Descriptor request, String path) {
+    List<FieldDescriptor> fields = new ArrayList<>();
+    Descriptor within = request;
+    for (String name : Arrays.asList(path.split("\\.", -1))) {
+      FieldDescriptor field = within.findFieldByName(name);
+      if (field == null) {
+        throw new IllegalArgumentException(
+            "key field \""
+                + path
+                + "\": "
+                + within.getFullName()
+                + " has no field \""
+                + name
+                + "\"; it has "
+                + within.getFields().stream()
+                    .map(FieldDescriptor::getName)
+                    .collect(Collectors.joining(", ", "[", "]")));
+      }
+      fields.add(field);
+      if (field.getJavaType() != FieldDescriptor.JavaType.MESSAGE) {
+        if (fields.size() < path.split("\\.", -1).length) {
+          throw new IllegalArgumentException(
+              "key field \""
+                  + path
+                  + "\" goes on after "
+                  + field.getFullName()
+                  + ", which is no message");
+        }
+        break;
+      }
+      within = field.getMessageType();
+    }
+    return new KeyPath(fields);
+  }
+
+  FieldDescriptor leaf() {
+    return fields.get(fields.size() - 1);
+  }
+
+  String dotted() {
+    return fields.stream().map(FieldDescriptor::getName).collect(Collectors.joining("."));
+  }
+
+  /** The text at the path; empty if it, or a message on the way, is not set. */
+  String read(Message request) {
+    Message within = request;
+    for (FieldDescriptor field : fields.subList(0, fields.size() - 1)) {
+      if (!within.hasField(field)) {
+        return "";
+      }
+      within = (Message) within.getField(field);
+    }
+    return (String) within.getField(leaf());
+  }
+
+  /** Clears the text at the path, and nothing around it. */
+  void clear(Message.Builder request) {
+    clear(request, 0);
+  }
+
+  private void clear(Message.Builder within, int depth) {
+    FieldDescriptor field = fields.get(depth);
+    if (depth == fields.size() - 1) {
+      within.clearField(field);
+    } else if (within.hasField(field)) {
+      Message.Builder inner = ((Message) within.getField(field)).toBuilder();
+      clear(inner, depth + 1);
+      within.setField(field, inner.buildPartial());
+    }
+  }
+}

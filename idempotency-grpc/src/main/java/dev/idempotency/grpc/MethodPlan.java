@@ -1,0 +1,36 @@
+package dev.idempotency.grpc;
+
+import dev.idempotency.InDoubtPolicy;
+import io.grpc.Status;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The resolved and validated policy of one method. Immutable.
+ *
+ * @param method its full name
+ * @param keyRequired whether a call without a key is refused
+ * @param reader finds key and content in its requests
+ * @param ttl of records; empty for the engine's
+ * @param lease of claims; empty for the engine's
+ * @param maxWait for a key in flight; zero to reject at once
+ * @param inDoubt what an end in doubt does; empty for the engine's
+ * @param endings of every code
+ * @param refuseUnknownFields whether a request with unknown fields is refused
+ */
+record MethodPlan<ReqT>(
+    String method,
+    boolean keyRequired,
+    RequestReader<ReqT> reader,
+    Optional<Duration> ttl,
+    Optional<Duration> lease,
+    Duration maxWait,
+    Optional<InDoubtPolicy> inDoubt,
+    Map<Status.Code, Ending> endings,
+    boolean refuseUnknownFields) {
+
+  Ending endingOf(Status.Code code) {
+    return endings.getOrDefault(code, Ending.IN_DOUBT);
+  }
+}

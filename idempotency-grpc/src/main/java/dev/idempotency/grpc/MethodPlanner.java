@@ -1,0 +1,235 @@
+package dev.idempotency.grpc;
+
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.Message;
+import dev.idempotency.IdempotencyConfig;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Resolves the policy of a method, and validates it: program, then method option, then service
+ * option, then a field marked as key, then the convention.
+ *
+ * @param overrides settings from the program, by full method name
+ * @param defaults what no source said
+ * @param engine for its lease and TTL
+ */
+record MethodPlanner(
+    Map<String, MethodSettings> overrides, MethodSettings defaults, IdempotencyConfig engine) {
+
+  private static final String CONVENTION = "idempotency_key";
+  private static final Duration MIN_LEASE = Duration.ofMillis(100);
+  private static final Duration MAX_LEASE = Duration.ofHours(1);
+
+  /**
+   * The plan of a method; empty if its calls pass the interceptor by.
+   *
+   * @throws IllegalArgumentException if the policy is invalid; names the method and the field
+   */
+  <ReqT> Optional<MethodPlan<ReqT>> plan(MethodDescriptor<ReqT, ?> method) {
+    try {
+      return resolve(method);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "method " + method.getFullMethodName() + ": " + e.getMessage(), e);
+    }
+  }
+
+  private <ReqT> Optional<MethodPlan<ReqT>> resolve(MethodDescriptor<ReqT, ?> method) {
+    com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = protoOf(method);
+    if (method.isSafe() || (proto != null && PolicyOptions.hasNoSideEffects(proto))) {
+      return Optional.empty();
+    }
+    MethodSettings said = said(method, proto);
+    if (said.mode().equals(Optional.of(MethodSettings.Mode.DISABLED))) {
+      return Optional.empty();
+    }
+    Optional<Descriptor> request = requestOf(method, proto);
+    Optional<KeyPath> marked = request.flatMap(MethodPlanner::markedKey);
+    boolean spoken = isSpoken(said);
+    if (method.getType() != MethodDescriptor.MethodType.UNARY) {
+      if (spoken || marked.isPresent()) {
+        throw new IllegalArgumentException(
+            "an idempotency policy needs a unary method, but this one is "
+                + method.getType()
+                + "; set its mode to MODE_DISABLED");
+      }
+      return Optional.empty();
+    }
+    Optional<KeyPath> key = keyPath(said, request, marked);
+    if (!spoken && key.isEmpty()) {
+      return Optional.empty();
+    }
+    MethodSettings.Mode mode =
+        said.mode()
+            .orElse(
+                spoken || marked.isPresent()
+                    ? MethodSettings.Mode.REQUIRED
+                    : MethodSettings.Mode.OPTIONAL);
+    return Optional.of(
+        plan(method, mode, said.orElse(defaults), reader(method, request, key, said)));
+  }
+
+  private <ReqT> MethodPlan<ReqT> plan(
+      MethodDescriptor<ReqT, ?> method,
+      MethodSettings.Mode mode,
+      MethodSettings settings,
+      RequestReader<ReqT> reader) {
+    Duration lease = settings.lease().orElse(engine.lease());
+    Duration ttl = settings.ttl().orElse(engine.ttl());
+    if (lease.compareTo(MIN_LEASE) < 0 || lease.compareTo(MAX_LEASE) > 0) {
+      throw new IllegalArgumentException("lease must be 100ms to 1h, but is " + lease);
+    }
+    if (ttl.compareTo(lease) <= 0) {
+      throw new IllegalArgumentException(
+          "ttl must be longer than the lease, but " + ttl + " <= " + lease);
+    }
+    boolean waits =
+        settings.inFlight().orElse(MethodSettings.InFlight.WAIT) == MethodSettings.InFlight.WAIT;
+    Duration maxWait = settings.maxWait().orElseThrow();
+    if (maxWait.isZero() || maxWait.isNegative()) {
+      throw new IllegalArgumentException(
+          "max_wait must be above zero, but is " + maxWait + "; to not wait, use IN_FLIGHT_REJECT");
+    }
+    Map<Status.Code, Ending> endings = Ending.defaults();
+    endings.putAll(settings.endings());
+    return new MethodPlan<>(
+        method.getFullMethodName(),
+        mode == MethodSettings.Mode.REQUIRED,
+        reader,
+        settings.ttl(),
+        settings.lease(),
+        waits ? maxWait : Duration.ZERO,
+        settings.inDoubt(),
+        Map.copyOf(endings),
+        settings.refuseUnknownFields().orElse(false));
+  }
+
+  /** What program, method option and service option say together. */
+  private MethodSettings said(
+      MethodDescriptor<?, ?> method,
+      com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto) {
+    MethodSettings program =
+        overrides.getOrDefault(method.getFullMethodName(), MethodSettings.builder().build());
+    if (proto == null) {
+      return program;
+    }
+    return program
+        .orElse(PolicyOptions.settings(PolicyOptions.ofMethod(proto)))
+        .orElse(PolicyOptions.settings(PolicyOptions.ofService(proto)));
+  }
+
+  private static boolean isSpoken(MethodSettings said) {
+    return said.mode().isPresent()
+        || said.keyField().isPresent()
+        || said.keyExtractor().isPresent()
+        || said.ttl().isPresent()
+        || said.lease().isPresent()
+        || said.inFlight().isPresent()
+        || said.maxWait().isPresent()
+        || said.inDoubt().isPresent()
+        || said.refuseUnknownFields().isPresent()
+        || !said.endings().isEmpty();
+  }
+
+  private static Optional<KeyPath> keyPath(
+      MethodSettings said, Optional<Descriptor> request, Optional<KeyPath> marked) {
+    if (said.keyExtractor().isPresent()) {
+      return Optional.empty();
+    }
+    if (said.keyField().isPresent()) {
+      String path = said.keyField().get();
+      return Optional.of(
+          KeyPath.of(
+              request.orElseThrow(
+                  () ->
+                      new IllegalArgumentException(
+                          "key field \""
+                              + path
+                              + "\" needs a protobuf request with descriptors;"
+                              + " use a KeyExtractor")),
+              path));
+    }
+    return marked.or(
+        () ->
+            request
+                .map(type -> type.findFieldByName(CONVENTION))
+                .filter(
+                    field -> field.getType() == FieldDescriptor.Type.STRING && !field.isRepeated())
+                .map(field -> new KeyPath(List.of(field))));
+  }
+
+  // The extractor's type is the application's word: it was given for this very method.
+  @SuppressWarnings("unchecked")
+  private static <ReqT> RequestReader<ReqT> reader(
+      MethodDescriptor<ReqT, ?> method,
+      Optional<Descriptor> request,
+      Optional<KeyPath> key,
+      MethodSettings said) {
+    if (request.isPresent() && said.keyExtractor().isEmpty()) {
+      return new ProtobufRequestReader<>(request.get(), key);
+    }
+    KeyExtractor<ReqT> none = message -> Optional.empty();
+    return new OpaqueRequestReader<>(
+        said.keyExtractor().map(extractor -> (KeyExtractor<ReqT>) extractor).orElse(none), method);
+  }
+
+  private static com.google.protobuf.Descriptors.@Nullable MethodDescriptor protoOf(
+      MethodDescriptor<?, ?> method) {
+    return method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier supplier
+        ? supplier.getMethodDescriptor()
+        : null;
+  }
+
+  /** The type of the messages that the marshaller makes, if they can be read by descriptor. */
+  private static Optional<Descriptor> requestOf(
+      MethodDescriptor<?, ?> method,
+      com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto) {
+    if (method.getRequestMarshaller() instanceof MethodDescriptor.PrototypeMarshaller<?> marshaller
+        && marshaller.getMessagePrototype() != null) {
+      return marshaller.getMessagePrototype() instanceof Message message
+          ? Optional.of(message.getDescriptorForType())
+          : Optional.empty();
+    }
+    return proto == null ? Optional.empty() : Optional.of(proto.getInputType());
+  }
+
+  private static Optional<KeyPath> markedKey(Descriptor request) {
+    List<KeyPath> found = new ArrayList<>();
+    search(request, List.of(), new HashSet<>(), found);
+    if (found.size() > 1) {
+      throw new IllegalArgumentException(
+          "more than one field is marked as key: "
+              + found.stream().map(KeyPath::dotted).collect(Collectors.joining(", ")));
+    }
+    return found.stream().findFirst();
+  }
+
+  private static void search(
+      Descriptor type, List<FieldDescriptor> before, Set<Descriptor> seen, List<KeyPath> found) {
+    if (!seen.add(type)) {
+      return;
+    }
+    for (FieldDescriptor field : type.getFields()) {
+      List<FieldDescriptor> path = new ArrayList<>(before);
+      path.add(field);
+      if (PolicyOptions.ofField(field).getKey()) {
+        found.add(new KeyPath(path));
+      } else if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
+        search(field.getMessageType(), path, seen, found);
+      }
+    }
+    seen.remove(type);
+  }
+}

@@ -1,0 +1,163 @@
+package dev.idempotency.grpc;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.Message;
+import com.google.rpc.BadRequest;
+import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.time.Duration;
+
+/**
+ * An answer of the interceptor itself, with {@code google.rpc} details: an {@code ErrorInfo} of the
+ * domain {@value #DOMAIN} always, {@code BadRequest} and {@code RetryInfo} where they help.
+ *
+ * @param status to close with
+ * @param trailers to close with; new for each answer
+ */
+record OwnAnswer(Status status, Metadata trailers) {
+
+  static final String DOMAIN = "idempotency.dev";
+
+  /** gRFC A6: the client waits this long before it retries. */
+  static final Metadata.Key<String> PUSHBACK =
+      Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
+
+  static OwnAnswer keyMissing(String location) {
+    return answer(
+        Status.Code.INVALID_ARGUMENT,
+        "IDEMPOTENCY_KEY_MISSING",
+        "this method needs an idempotency key: set " + field(location),
+        violation(location, "is empty; send a unique key, the same one with every retry"));
+  }
+
+  static OwnAnswer malformedKey(String location, String problem) {
+    return answer(
+        Status.Code.INVALID_ARGUMENT,
+        "IDEMPOTENCY_KEY_MALFORMED",
+        "the idempotency key in " + field(location) + " is malformed: " + problem,
+        violation(location, problem));
+  }
+
+  static OwnAnswer keysDiffer(String location) {
+    return answer(
+        Status.Code.INVALID_ARGUMENT,
+        "IDEMPOTENCY_KEY_AMBIGUOUS",
+        "the idempotency key in "
+            + field(location)
+            + " is not the one in metadata "
+            + CallKey.HEADER_NAME
+            + "; send one of them, or both alike",
+        violation(location, "differs from metadata " + CallKey.HEADER_NAME));
+  }
+
+  static OwnAnswer unknownFields(String message) {
+    return answer(
+        Status.Code.INVALID_ARGUMENT,
+        "UNKNOWN_FIELDS",
+        message + " has fields that this server does not know; it will not act on half a request",
+        violation(message, "has unknown fields"));
+  }
+
+  static OwnAnswer mismatch() {
+    return answer(
+        Status.Code.FAILED_PRECONDITION,
+        "IDEMPOTENCY_KEY_REUSED",
+        "the idempotency key was used for another request; use a new key for a new request");
+  }
+
+  static OwnAnswer inFlight(Duration retryAfter) {
+    return answer(
+            Status.Code.ABORTED,
+            "IDEMPOTENCY_KEY_IN_FLIGHT",
+            "the first call with this idempotency key still runs; retry with the same key",
+            retryInfo(retryAfter))
+        .pushedBack(retryAfter);
+  }
+
+  static OwnAnswer outcomeUnknown() {
+    return answer(
+        Status.Code.FAILED_PRECONDITION,
+        "IDEMPOTENCY_OUTCOME_UNKNOWN",
+        "nobody knows how the first call with this idempotency key ended; look whether it took"
+            + " effect before you try again with a new key");
+  }
+
+  static OwnAnswer resultNotKept() {
+    return answer(
+        Status.Code.FAILED_PRECONDITION,
+        "IDEMPOTENCY_RESULT_NOT_KEPT",
+        "the first call with this idempotency key ran to its end, but its result is not kept; read"
+            + " it from where it took effect");
+  }
+
+  static OwnAnswer storeUnavailable(Duration retryAfter) {
+    return answer(
+            Status.Code.UNAVAILABLE,
+            "IDEMPOTENCY_STORE_UNAVAILABLE",
+            "nothing was executed: idempotency keys cannot be checked now; retry with the same key",
+            retryInfo(retryAfter))
+        .pushedBack(retryAfter);
+  }
+
+  static OwnAnswer misconfigured(String method) {
+    return answer(
+        Status.Code.INTERNAL,
+        "IDEMPOTENCY_POLICY_INVALID",
+        "nothing was executed: the idempotency policy of " + method + " is invalid");
+  }
+
+  static OwnAnswer failed() {
+    return answer(
+        Status.Code.INTERNAL,
+        "IDEMPOTENCY_CHECK_FAILED",
+        "nothing was executed: the idempotency key could not be checked");
+  }
+
+  private static String field(String location) {
+    return location.equals(CallKey.HEADER_NAME) ? "metadata " + location : "field " + location;
+  }
+
+  private static Message violation(String field, String description) {
+    return BadRequest.newBuilder()
+        .addFieldViolations(
+            BadRequest.FieldViolation.newBuilder().setField(field).setDescription(description))
+        .build();
+  }
+
+  private static Message retryInfo(Duration retryAfter) {
+    return RetryInfo.newBuilder()
+        .setRetryDelay(
+            com.google.protobuf.Duration.newBuilder()
+                .setSeconds(retryAfter.getSeconds())
+                .setNanos(retryAfter.getNano()))
+        .build();
+  }
+
+  private static OwnAnswer answer(
+      Status.Code code, String reason, String message, Message... more) {
+    com.google.rpc.Status.Builder details =
+        com.google.rpc.Status.newBuilder()
+            .setCode(code.value())
+            .setMessage(message)
+            .addDetails(
+                Any.pack(ErrorInfo.newBuilder().setDomain(DOMAIN).setReason(reason).build()));
+    for (Message detail : more) {
+      details.addDetails(Any.pack(detail));
+    }
+    StatusRuntimeException exception = StatusProto.toStatusRuntimeException(details.build());
+    Metadata trailers = new Metadata();
+    if (exception.getTrailers() != null) {
+      trailers.merge(exception.getTrailers());
+    }
+    return new OwnAnswer(exception.getStatus(), trailers);
+  }
+
+  private OwnAnswer pushedBack(Duration retryAfter) {
+    trailers.put(PUSHBACK, Long.toString(Math.max(1, retryAfter.toMillis())));
+    return this;
+  }
+}

@@ -1,0 +1,156 @@
+package dev.idempotency.grpc;
+
+import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.Status;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The call as the handler sees it: keeps what the handler sends until it closes, and then hands it
+ * over, once. Only its {@code close} proves an outcome.
+ *
+ * <p>Used as any {@code ServerCall}, by one thread at a time; {@link #handlerThrew} and {@link
+ * #callerGone} may come from any.
+ */
+final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, RespT> {
+
+  /** Takes what the handler answered. */
+  interface Recorder<RespT> {
+
+    /**
+     * The handler has ended.
+     *
+     * @param answer its own, or that of a server whose handler failed
+     * @param message as the handler sent it
+     * @param onPurpose whether the handler closed the call, correctly
+     */
+    void ended(RecordedAnswer answer, Optional<RespT> message, boolean onPurpose);
+  }
+
+  private static final System.Logger LOG = System.getLogger(IdempotencyInterceptor.class.getName());
+
+  private final Recorder<RespT> recorder;
+  private final AtomicBoolean ended = new AtomicBoolean();
+  private final CompletableFuture<@Nullable Void> end = new CompletableFuture<>();
+  private @Nullable Metadata headers;
+  private @Nullable RespT message;
+  private byte @Nullable [] serialized;
+
+  RecordingCall(ServerCall<ReqT, RespT> call, Recorder<RespT> recorder) {
+    super(call);
+    this.recorder = recorder;
+  }
+
+  /** Nothing more to ask for: the one message is here already. */
+  @Override
+  public void request(int numMessages) {}
+
+  /** Always, until the end: nothing is written to the transport before. */
+  @Override
+  public boolean isReady() {
+    return !ended.get();
+  }
+
+  @Override
+  public void sendHeaders(Metadata sent) {
+    if (headers != null) {
+      throw new IllegalStateException("sendHeaders has already been called");
+    }
+    // A copy: the handler may go on using its own.
+    headers = copy(sent);
+  }
+
+  @Override
+  public void sendMessage(RespT sent) {
+    if (headers == null) {
+      throw new IllegalStateException("sendHeaders has not been called");
+    }
+    if (ended.get()) {
+      throw new IllegalStateException("call is closed");
+    }
+    if (message != null) {
+      fail(Status.INTERNAL.withDescription("Too many responses"));
+      return;
+    }
+    try (InputStream stream = getMethodDescriptor().streamResponse(sent)) {
+      serialized = stream.readAllBytes();
+      message = sent;
+    } catch (IOException | RuntimeException e) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "the response of " + getMethodDescriptor().getFullMethodName() + " cannot be written",
+          e);
+      fail(Status.INTERNAL.withDescription("Error serializing the response"));
+    }
+  }
+
+  @Override
+  public void close(Status status, Metadata trailers) {
+    if (status.isOk() && message == null) {
+      fail(Status.INTERNAL.withDescription("Completed without a response"));
+      return;
+    }
+    if (!end(status, copy(trailers), true)) {
+      throw new IllegalStateException("call already closed");
+    }
+  }
+
+  /** The handler let an exception out of a callback; without effect after its end. */
+  void handlerThrew(Throwable thrown) {
+    boolean first =
+        fail(Status.UNKNOWN.withDescription("Application error processing RPC").withCause(thrown));
+    LOG.log(
+        first ? System.Logger.Level.ERROR : System.Logger.Level.WARNING,
+        "the handler of "
+            + getMethodDescriptor().getFullMethodName()
+            + (first ? " threw; its outcome is in doubt" : " threw after it had closed; ignored"),
+        thrown);
+  }
+
+  /** Nobody waits for the answer any more. It is recorded if it comes within the limit. */
+  void callerGone(long limitNanos) {
+    var unused =
+        end.copy()
+            .orTimeout(limitNanos, TimeUnit.NANOSECONDS)
+            .whenComplete(
+                (ignored, failure) -> {
+                  if (failure instanceof TimeoutException) {
+                    fail(Status.CANCELLED.withDescription("the handler did not close the call"));
+                  }
+                });
+  }
+
+  private boolean fail(Status status) {
+    return end(status, new Metadata(), false);
+  }
+
+  private boolean end(Status status, Metadata trailers, boolean onPurpose) {
+    if (!ended.compareAndSet(false, true)) {
+      return false;
+    }
+    end.complete(null);
+    recorder.ended(
+        new RecordedAnswer(
+            status,
+            trailers,
+            onPurpose ? Optional.ofNullable(headers) : Optional.empty(),
+            onPurpose ? Optional.ofNullable(serialized) : Optional.empty()),
+        onPurpose ? Optional.ofNullable(message) : Optional.empty(),
+        onPurpose);
+    return true;
+  }
+
+  private static Metadata copy(Metadata metadata) {
+    Metadata copy = new Metadata();
+    copy.merge(metadata);
+    return copy;
+  }
+}
