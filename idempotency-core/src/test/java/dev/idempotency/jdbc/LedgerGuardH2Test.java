@@ -23,7 +23,8 @@ class LedgerGuardH2Test extends LedgerGuardContract {
 
   @Override
   String countOfWaitingSessions() {
-    return "SELECT COUNT(*) FROM INFORMATION_SCHEMA.SESSIONS WHERE BLOCKER_ID IS NOT NULL";
+    return "SELECT COUNT(*) FROM INFORMATION_SCHEMA.SESSIONS WHERE EXECUTING_STATEMENT LIKE 'INSERT"
+        + " INTO ledger%'";
   }
 
   @Override

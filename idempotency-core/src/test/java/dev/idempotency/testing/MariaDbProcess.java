@@ -105,7 +105,8 @@ public final class MariaDbProcess implements AutoCloseable {
   /** Opens new connections, without a pool. */
   public DataSource dataSource() {
     try {
-      return new MariaDbDataSource("jdbc:mariadb://127.0.0.1:" + port + "/ledger?user=root");
+      return new MariaDbDataSource(
+          "jdbc:mariadb://127.0.0.1:" + port + "/ledger?user=root&sslMode=disable");
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }
