@@ -17,7 +17,7 @@ public final class RedisStoreRun {
 
   private RedisStoreRun() {}
 
-  /** Takes no arguments; runs for about six minutes. */
+  /** Takes no arguments; runs for about three minutes. */
   public static void main(String[] arguments) throws RunnerException {
     StringBuilder table =
         new StringBuilder("| threads | cycle, store/floor | replay, store/floor | cycle ops/s |\n")
@@ -45,11 +45,11 @@ public final class RedisStoreRun {
                     .include(RedisStoreBenchmark.class.getName())
                     .param("port", Integer.toString(port))
                     .threads(threads)
-                    .forks(2)
+                    .forks(1)
                     .warmupIterations(2)
-                    .warmupTime(TimeValue.seconds(2))
-                    .measurementIterations(3)
-                    .measurementTime(TimeValue.seconds(3))
+                    .warmupTime(TimeValue.seconds(1))
+                    .measurementIterations(5)
+                    .measurementTime(TimeValue.seconds(2))
                     .build())
             .run();
     Map<String, Double> scores = new TreeMap<>();
