@@ -11,6 +11,9 @@ import java.util.Set;
 /** What all resources share: allowed methods, JSON answers, failures as problem answers. */
 abstract class ApiServlet extends HttpServlet {
 
+  /** Media type of all answers that are no problems. */
+  static final String JSON = "application/json";
+
   private static final long serialVersionUID = 1L;
 
   private final transient JsonFormat json;
@@ -56,7 +59,7 @@ abstract class ApiServlet extends HttpServlet {
   }
 
   static void answer(HttpServletResponse response, int status, byte[] body) throws IOException {
-    send(response, status, "application/json", body);
+    send(response, status, JSON, body);
   }
 
   private static void send(HttpServletResponse response, int status, String type, byte[] body)

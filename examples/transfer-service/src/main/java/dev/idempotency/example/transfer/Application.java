@@ -5,6 +5,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 
 /** The parts of the service, started in order and stopped in the reverse one. */
 final class Application {
@@ -37,13 +38,19 @@ final class Application {
   private void startParts(Settings settings) throws Exception {
     Ledger ledger = Ledger.open(settings.ledger(), settings.balances(), Settings.CURRENCY);
     stops.push(ledger::close);
+    Optional<TransferGuard> guard =
+        settings.ledgerGuard()
+            ? Optional.of(TransferGuard.start(ledger, settings.ttl()))
+            : Optional.empty();
+    guard.ifPresent(started -> stops.push(started::close));
     KeyStore keys = KeyStore.open(settings.redis(), settings.redisTimeout());
     stops.push(keys::close);
     // One engine for both interfaces: a key names one operation, whichever way it comes.
-    IdempotencyEngine engine = IdempotencyEngine.create(keys.store(), settings.idempotency());
+    IdempotencyEngine engine = IdempotencyEngine.create(keys.store(), settings.idempotency(guard));
     stops.push(() -> storeOutcomes(engine));
 
-    Transfers transfers = new Transfers(ledger, settings.transferDelay());
+    Transfers transfers =
+        new Transfers(ledger, guard, settings.transferDelay(), settings.pauseAt());
     HttpEndpoint http =
         HttpEndpoint.start(
             settings.host(),

@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Stream;
+import javax.sql.DataSource;
 
 /**
  * Accounts and transfers in a SQL database. Any number of processes may share one.
@@ -68,9 +69,20 @@ final class Ledger implements AutoCloseable {
     return ledger;
   }
 
-  /** Debits, credits and writes the transfer, or does none of it. */
-  Transfer transfer(TransferOrder order) {
-    return transactions.run(connection -> transfer(connection, order));
+  /** What else is written in the transaction of a transfer. */
+  @FunctionalInterface
+  interface Record {
+    void write(Connection connection, Transfer transfer) throws SQLException;
+  }
+
+  /** Debits, credits, writes the transfer and its record, or does none of it. */
+  Transfer transfer(TransferOrder order, Record record) {
+    return transactions.run(
+        connection -> {
+          Transfer transfer = transfer(connection, order);
+          record.write(connection, transfer);
+          return transfer;
+        });
   }
 
   private static Transfer transfer(Connection connection, TransferOrder order) throws SQLException {
@@ -211,6 +223,15 @@ final class Ledger implements AutoCloseable {
 
   private static TransferException unknown(String account) {
     return new TransferException(Reason.NOT_FOUND, "there is no account '" + account + "'");
+  }
+
+  /** Creates a table of another's beside the ledger's; several processes may do so at once. */
+  void createTable(LedgerSchema.Table table) {
+    new LedgerSchema(transactions).create(table);
+  }
+
+  DataSource dataSource() {
+    return pool;
   }
 
   /** Does the database answer? */

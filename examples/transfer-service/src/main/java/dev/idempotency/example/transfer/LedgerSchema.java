@@ -53,6 +53,20 @@ final class LedgerSchema {
         (id, balance) -> retried(connection -> insert(connection, id, balance, currency)));
   }
 
+  /** Creates a table if it is not there. */
+  @FunctionalInterface
+  interface Table {
+    void create(Connection connection) throws SQLException;
+  }
+
+  void create(Table table) {
+    retried(
+        connection -> {
+          table.create(connection);
+          return connection;
+        });
+  }
+
   private void retried(LedgerTransaction.Work<?> work) {
     for (int attempt = 1; ; attempt++) {
       try {

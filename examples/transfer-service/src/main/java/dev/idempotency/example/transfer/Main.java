@@ -1,6 +1,5 @@
 package dev.idempotency.example.transfer;
 
-import dev.idempotency.IdempotencyConfig;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -124,6 +123,22 @@ public final class Main implements Callable<Integer> {
       description = "How long outcomes are kept for retries (default: ${DEFAULT-VALUE}).")
   private Duration ttl;
 
+  @Option(
+      names = "--ledger-guard",
+      paramLabel = "true|false",
+      arity = "1",
+      defaultValue = "true",
+      description = {
+        "Whether each transfer records its key and its answer in the ledger, in its own"
+            + " transaction (default: ${DEFAULT-VALUE}). Without it, the key of a transfer whose"
+            + " process died is held as unknown."
+      })
+  private boolean ledgerGuard;
+
+  // For the tests that kill or freeze the process at a step, see PauseAt.
+  @Option(names = "--pause-at", hidden = true, defaultValue = "nowhere")
+  private PauseAt.Step pauseAt;
+
   @SuppressWarnings("UnusedVariable") // picocli acts on it.
   @Option(names = "--help", usageHelp = true, description = "Show this.")
   private boolean help;
@@ -173,7 +188,10 @@ public final class Main implements Callable<Integer> {
           ledger,
           accounts.byId(),
           transferDelay,
-          IdempotencyConfig.builder().lease(lease).ttl(ttl).build());
+          lease,
+          ttl,
+          ledgerGuard,
+          new PauseAt(pauseAt));
     } catch (IllegalArgumentException e) {
       throw wrong(e.getMessage());
     }

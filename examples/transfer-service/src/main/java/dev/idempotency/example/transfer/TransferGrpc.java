@@ -7,6 +7,8 @@ import dev.idempotency.example.transfer.v1.GetAccountRequest;
 import dev.idempotency.example.transfer.v1.ListTransfersRequest;
 import dev.idempotency.example.transfer.v1.ListTransfersResponse;
 import dev.idempotency.example.transfer.v1.TransferServiceGrpc;
+import dev.idempotency.grpc.IdempotencyInterceptor;
+import dev.idempotency.grpc.RecordedAnswers;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import java.util.function.Supplier;
@@ -36,7 +38,11 @@ final class TransferGrpc extends TransferServiceGrpc.TransferServiceImplBase {
                       request.getFromAccount(),
                       request.getToAccount(),
                       request.getAmount(),
-                      request.getCurrency())));
+                      request.getCurrency()),
+                  IdempotencyInterceptor.currentExecution(),
+                  transfer ->
+                      RecordedAnswers.ok(
+                          TransferServiceGrpc.getCreateTransferMethod(), message(transfer))));
         });
   }
 

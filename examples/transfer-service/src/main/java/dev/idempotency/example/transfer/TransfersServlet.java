@@ -1,6 +1,9 @@
 package dev.idempotency.example.transfer;
 
 import dev.idempotency.example.transfer.TransferException.Reason;
+import dev.idempotency.servlet.IdempotencyFilter;
+import dev.idempotency.servlet.RecordedResponse;
+import dev.idempotency.store.Outcome;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -35,9 +38,26 @@ final class TransfersServlet extends ApiServlet {
   protected void doPost(HttpServletRequest request, HttpServletResponse response)
       throws IOException {
     requireJson(request);
-    Transfer transfer = transfers.create(json().readOrder(body(request)));
-    response.setHeader("Location", PATH + "/" + transfer.id());
+    Transfer transfer =
+        transfers.create(
+            json().readOrder(body(request)),
+            IdempotencyFilter.execution(request),
+            this::recordedAnswer);
+    response.setHeader("Location", location(transfer));
     answer(response, HttpServletResponse.SC_CREATED, json().write(transfer));
+  }
+
+  /** The answer of {@link #doPost}, as the filter stores it. */
+  private Outcome recordedAnswer(Transfer transfer) {
+    return RecordedResponse.of(HttpServletResponse.SC_CREATED)
+        .header("Content-Type", JSON)
+        .header("Location", location(transfer))
+        .body(json().write(transfer))
+        .toOutcome();
+  }
+
+  private static String location(Transfer transfer) {
+    return PATH + "/" + transfer.id();
   }
 
   private static void requireJson(HttpServletRequest request) {

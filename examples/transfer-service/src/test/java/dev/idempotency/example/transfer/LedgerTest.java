@@ -32,7 +32,11 @@ class LedgerTest {
   }
 
   private Transfer move(String from, String to, long amount) {
-    return ledger.transfer(new TransferOrder(from, to, amount, "EUR"));
+    return transfer(new TransferOrder(from, to, amount, "EUR"));
+  }
+
+  private Transfer transfer(TransferOrder order) {
+    return ledger.transfer(order, (connection, transfer) -> {});
   }
 
   private long balance(String id) {
@@ -75,8 +79,7 @@ class LedgerTest {
 
   @Test
   void anotherCurrencyThanTheAccountsMovesNothing() {
-    assertRefused(
-        Reason.INVALID, () -> ledger.transfer(new TransferOrder("alice", "bob", 1, "USD")));
+    assertRefused(Reason.INVALID, () -> transfer(new TransferOrder("alice", "bob", 1, "USD")));
     assertThat(balance("alice")).isEqualTo(1000);
   }
 
@@ -133,7 +136,7 @@ class LedgerTest {
     List<Future<Transfer>> transfers = new ArrayList<>();
     for (int i = 0; i < 400; i++) {
       TransferOrder order = orders.get(i % 2);
-      transfers.add(threads.submit(() -> ledger.transfer(order)));
+      transfers.add(threads.submit(() -> transfer(order)));
     }
     for (Future<Transfer> transfer : transfers) {
       transfer.get(30, TimeUnit.SECONDS);
