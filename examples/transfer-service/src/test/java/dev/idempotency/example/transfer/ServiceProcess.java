@@ -19,15 +19,21 @@ final class ServiceProcess implements AutoCloseable {
       Pattern.compile("ready http=(\\d+) grpc=(\\d+) redis=(\\S+)");
 
   private final Process process;
+  private final BufferedReader said;
   private final Matcher ready;
 
-  private ServiceProcess(Process process, Matcher ready) {
+  private ServiceProcess(Process process, BufferedReader said, Matcher ready) {
     this.process = process;
+    this.said = said;
     this.ready = ready;
   }
 
   /** Runs the jar with exactly these flags. */
   static Process run(String... flags) throws IOException {
+    return run(ProcessBuilder.Redirect.INHERIT, flags);
+  }
+
+  private static Process run(ProcessBuilder.Redirect log, String... flags) throws IOException {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -37,22 +43,28 @@ final class ServiceProcess implements AutoCloseable {
                 "-jar",
                 System.getProperty("transfer-service.jar")));
     command.addAll(List.of(flags));
-    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    return new ProcessBuilder(command).redirectError(log).start();
   }
 
   /** Starts it on free ports, and waits until it serves. */
   static ServiceProcess start(String... flags) throws IOException {
+    return start(ProcessBuilder.Redirect.INHERIT, flags);
+  }
+
+  /** As {@link #start(String...)}, with its log where the caller wants it. */
+  static ServiceProcess start(ProcessBuilder.Redirect log, String... flags) throws IOException {
     List<String> all = new ArrayList<>(List.of("--http-port=0", "--grpc-port=0"));
     all.addAll(List.of(flags));
-    Process process = run(all.toArray(String[]::new));
-    String line =
-        new BufferedReader(new InputStreamReader(process.getInputStream(), UTF_8)).readLine();
+    Process process = run(log, all.toArray(String[]::new));
+    BufferedReader said =
+        new BufferedReader(new InputStreamReader(process.getInputStream(), UTF_8));
+    String line = said.readLine();
     Matcher ready = READY.matcher(String.valueOf(line));
     if (!ready.matches()) {
       process.destroyForcibly();
       throw new IOException("the service does not start, it said: " + line);
     }
-    return new ServiceProcess(process, ready);
+    return new ServiceProcess(process, said, ready);
   }
 
   HttpCaller http() {
@@ -65,6 +77,44 @@ final class ServiceProcess implements AutoCloseable {
 
   String redis() {
     return ready.group(3);
+  }
+
+  /** Waits until so many transfers have stopped where {@code --pause-at} says. */
+  void awaitPaused(int transfers) throws IOException {
+    for (int i = 0; i < transfers; i++) {
+      String line = String.valueOf(said.readLine());
+      if (!line.startsWith("paused at=")) {
+        throw new IOException("the service did not pause, it said: " + line);
+      }
+    }
+  }
+
+  /** Lets so many paused transfers go on. */
+  void goOn(int transfers) throws IOException {
+    process.getOutputStream().write(new byte[transfers]);
+    process.getOutputStream().flush();
+  }
+
+  /** Sends SIGKILL, and waits for its end. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
+  }
+
+  /** Sends SIGSTOP: its connections stand, nothing answers, its leases end. */
+  void freeze() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  /** Sends SIGCONT. */
+  void thaw() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
+    if (kill.waitFor() != 0) {
+      throw new IOException("kill -" + name + " ended with " + kill.exitValue());
+    }
   }
 
   /** Sends SIGTERM. */
