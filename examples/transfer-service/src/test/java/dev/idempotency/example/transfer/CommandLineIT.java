@@ -21,7 +21,8 @@ class CommandLineIT {
     assertThat(exitOf(process)).isZero();
     assertThat(said)
         .contains("--http-port", "--grpc-port", "--redis", "--ledger", "--accounts")
-        .contains("--transfer-delay", "--lease", "--ttl");
+        .contains("--transfer-delay", "--lease", "--ttl", "--ledger-guard")
+        .doesNotContain("--pause-at");
   }
 
   @Test
