@@ -1,6 +1,7 @@
 package dev.idempotency.example.transfer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.google.protobuf.ByteString;
 import dev.idempotency.example.transfer.v1.CreateTransferRequest;
@@ -318,7 +319,7 @@ class KillIT {
 
       assertThat(http.create("first-grpc-" + key, HttpCaller.order(1)).statusCode()).isEqualTo(422);
       assertThat(
-              org.assertj.core.api.Assertions.catchThrowableOfType(
+              catchThrowableOfType(
                       StatusRuntimeException.class,
                       () -> grpc.create(GrpcCaller.order("first-http-" + key, 1)))
                   .getStatus()
