@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
@@ -40,6 +41,8 @@ import redis.clients.jedis.params.SetParams;
  */
 public final class RedisIdempotencyStore implements IdempotencyStore {
 
+  private static final int MAX_ROUNDS = 32;
+
   private final UnifiedJedis jedis;
   private final boolean ownsClient;
   private final byte[] prefix;
@@ -49,9 +52,15 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   private final TimeSource time;
   private final byte[] releasedTtl;
   private final SettledFeed feed;
+  private final ReplicaWait replicas;
+  private final EvictionCheck eviction;
 
   RedisIdempotencyStore(
-      UnifiedJedis jedis, boolean ownsClient, RedisStoreBuilder settings, PayloadCodec payloads) {
+      UnifiedJedis jedis,
+      boolean ownsClient,
+      RedisStoreBuilder settings,
+      PayloadCodec payloads,
+      EvictionCheck eviction) {
     this.jedis = jedis;
     this.ownsClient = ownsClient;
     this.prefix = settings.keyPrefix().getBytes(US_ASCII);
@@ -61,6 +70,8 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     this.time = settings.timeSource();
     this.releasedTtl = ascii(settings.releasedTtl().toMillis());
     this.feed = new SettledFeed(jedis, channel);
+    this.replicas = settings.replicas();
+    this.eviction = eviction;
   }
 
   /** Starts the settings of a store; see {@link RedisStoreBuilder} for the defaults. */
@@ -77,10 +88,12 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
         RecordHeader.of(proposed, RecordHeader.State.IN_FLIGHT, 0, 0, 0, nowMillis()).toBytes(0);
     SetParams ifAbsent = SetParams.setParams().nx().px(request.ttl().toMillis());
     try {
+      eviction.beforeClaim();
       return calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
     } catch (StoreException e) {
-      if (!(e.getCause() instanceof JedisDataException)
-          || e.reason() == StoreException.Reason.CORRUPT) {
+      boolean answered =
+          e.reason() == StoreException.Reason.REFUSED || e.getCause() instanceof JedisDataException;
+      if (!answered || e.reason() == StoreException.Reason.CORRUPT) {
         throw e;
       }
       return replayable(key).orElseThrow(() -> e);
@@ -108,41 +121,69 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   private Claim claimOnce(
       byte[] key, ClaimRequest request, Lease proposed, byte[] record, SetParams ifAbsent) {
-    // Explicitly nullable: Jedis is not annotated, and absence is the common case here.
-    byte[] standing = jedis.setGet(key, record, ifAbsent);
+    ReplicaWait.Written<byte @Nullable []> written = replicas.setGet(jedis, key, record, ifAbsent);
+    byte[] standing = written.reply();
     if (standing == null) {
+      replicas.enough("claim", written);
       return new Claim.Acquired(proposed);
     }
     RecordHeader header = RecordHeader.parse(standing);
     if (header.state() == RecordHeader.State.COMPLETED) {
       return completed(key, header, standing);
     }
-    return contend(key, request, proposed, record);
+    return contend(key, request, proposed, record, releasedFence(header), 1);
   }
 
-  private Claim contend(byte[] key, ClaimRequest request, Lease proposed, byte[] record) {
+  private static byte[] releasedFence(RecordHeader header) {
+    return header.state() == RecordHeader.State.RELEASED ? bytes(header.fence()) : new byte[0];
+  }
+
+  private static byte[] bytes(long fence) {
+    return ByteBuffer.allocate(Long.BYTES).putLong(fence).array();
+  }
+
+  private Claim contend(
+      byte[] key,
+      ClaimRequest request,
+      Lease proposed,
+      byte[] record,
+      byte[] releasedFence,
+      int round) {
     byte[] takeover =
-        request.takeover().isPresent()
-            ? ByteBuffer.allocate(Long.BYTES).putLong(request.takeover().getAsLong()).array()
-            : new byte[0];
-    List<?> reply =
-        (List<?>)
-            RedisScript.CONTEND.run(
-                jedis,
-                key,
-                record,
-                ascii(request.ttl().toMillis()),
-                takeover,
-                ascii(request.waiting() ? 1 : 0));
+        request.takeover().isPresent() ? bytes(request.takeover().getAsLong()) : new byte[0];
+    ReplicaWait.Written<Object> written =
+        replicas.run(
+            jedis,
+            RedisScript.CONTEND,
+            key,
+            record,
+            ascii(request.ttl().toMillis()),
+            takeover,
+            ascii(request.waiting() ? 1 : 0),
+            releasedFence);
+    List<?> reply = (List<?>) written.reply();
     byte[] value = (byte[]) reply.get(1);
     RecordHeader header = RecordHeader.parse(value);
     Duration span = Duration.ofMillis((Long) reply.get(2));
     return switch (((byte[]) reply.get(0))[0]) {
-      case 'A' -> acquired(proposed, header);
+      case 'A' -> {
+        replicas.enough("claim", written);
+        yield acquired(proposed, header);
+      }
       case 'C' -> completed(key, header, value);
       case 'F' -> new StoredRecord.InFlight(header.fingerprint(), header.fence(), span);
       case 'X' ->
           new StoredRecord.Abandoned(header.fingerprint(), header.fence(), header.attempt(), span);
+      case 'R' -> {
+        if (round == MAX_ROUNDS) {
+          throw new StoreException(
+              StoreException.Reason.REFUSED,
+              "the key was released and claimed by others "
+                  + MAX_ROUNDS
+                  + " times during one claim; try again");
+        }
+        yield contend(key, request, proposed, record, releasedFence(header), round + 1);
+      }
       default -> throw RecordHeader.corrupt("the record cannot be contended");
     };
   }
@@ -199,12 +240,16 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     byte[] record = payloads.encode(key, lease, outcome, nowMillis());
     byte[] ttl = ascii(lease.ttl().toMillis());
     byte[] message = digest(lease.key());
-    List<?> reply =
-        (List<?>)
-            calls.call(
-                "complete",
-                () -> RedisScript.COMPLETE.run(jedis, key, record, ttl, channel, message));
-    return switch (((Long) reply.get(0)).intValue()) {
+    ReplicaWait.Written<Object> written =
+        calls.call(
+            "complete",
+            () -> replicas.run(jedis, RedisScript.COMPLETE, key, record, ttl, channel, message));
+    List<?> reply = (List<?>) written.reply();
+    int code = ((Long) reply.get(0)).intValue();
+    if (code <= 3) {
+      replicas.enough("complete", written);
+    }
+    return switch (code) {
       case 1 -> new CompleteResult.Recorded();
       case 2 -> new CompleteResult.AlreadyRecorded();
       case 3 -> new CompleteResult.Restored();
@@ -231,12 +276,17 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     byte[] key = redisKey(lease.key());
     byte[] token = lease.token().toBytes();
     byte[] message = digest(lease.key());
-    Object reply =
+    ReplicaWait.Written<Object> written =
         calls.call(
             "release",
-            () -> RedisScript.RELEASE.run(jedis, key, token, releasedTtl, channel, message));
-    return switch (((Long) reply).intValue()) {
-      case 1 -> ReleaseResult.RELEASED;
+            () ->
+                replicas.run(
+                    jedis, RedisScript.RELEASE, key, token, releasedTtl, channel, message));
+    return switch (((Long) written.reply()).intValue()) {
+      case 1 -> {
+        replicas.enough("release", written);
+        yield ReleaseResult.RELEASED;
+      }
       case 2 -> ReleaseResult.NOT_OWNER;
       case 3 -> ReleaseResult.ABSENT;
       default -> throw RecordHeader.corrupt("another value stands at the record's key");

@@ -9,6 +9,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 
@@ -49,5 +51,15 @@ record RedisScript(byte[] source, byte[] sha1) {
     } catch (JedisNoScriptException e) {
       return jedis.eval(source, keys, args);
     }
+  }
+
+  /** Puts a call by digest into a pipeline. */
+  Response<Object> send(AbstractPipeline pipeline, byte[] key, byte[]... arguments) {
+    return pipeline.evalsha(sha1, List.of(key), List.of(arguments));
+  }
+
+  /** Puts a call with the whole source into a pipeline. */
+  Response<Object> sendSource(AbstractPipeline pipeline, byte[] key, byte[]... arguments) {
+    return pipeline.eval(source, List.of(key), List.of(arguments));
   }
 }

@@ -4,6 +4,7 @@ import dev.idempotency.store.TimeSource;
 import java.net.URI;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
 
 /**
@@ -27,6 +28,8 @@ public final class RedisStoreBuilder {
   private Duration releasedTtl = Duration.ofMinutes(1);
   private @Nullable PayloadEncryption encryption;
   private TimeSource timeSource = TimeSource.system();
+  private ReplicaWait replicas = ReplicaWait.NONE;
+  private boolean evictionAllowed;
 
   RedisStoreBuilder() {}
 
@@ -117,6 +120,33 @@ public final class RedisStoreBuilder {
     return this;
   }
 
+  /**
+   * How many replicas must have a claim, a completion or a release before it counts; default 0.
+   * With fewer, claims fail with {@code UNAVAILABLE} and nothing is executed, and completions fail
+   * the same way until enough replicas have them. Guards against a failover that loses the write;
+   * costs one trip to the replicas for each write.
+   *
+   * <p>For a standalone primary and behind Sentinel; not for Cluster.
+   *
+   * @param count of replicas; below that of the ones there are, or one lost replica stops all
+   *     claims
+   * @param wait how long Redis waits for them; shorter than {@link #timeout}, which is how long the
+   *     client waits for Redis
+   */
+  public RedisStoreBuilder minReplicas(int count, Duration wait) {
+    this.replicas = new ReplicaWait(count, wait);
+    return this;
+  }
+
+  /**
+   * Accepts a Redis that may evict records, and with it that finished operations may run again; by
+   * default such a Redis is refused.
+   */
+  public RedisStoreBuilder allowEviction() {
+    this.evictionAllowed = true;
+    return this;
+  }
+
   /** Where time comes from; default the machine. */
   public RedisStoreBuilder timeSource(TimeSource source) {
     this.timeSource = source;
@@ -139,10 +169,22 @@ public final class RedisStoreBuilder {
     return timeSource;
   }
 
+  ReplicaWait replicas() {
+    return replicas;
+  }
+
+  boolean evictionAllowed() {
+    return evictionAllowed;
+  }
+
   /**
-   * The store. Connects lazily: a Redis that is down now makes calls fail, not this one.
+   * The store. A Redis that is down now makes calls fail, not this one; one that can be reached is
+   * asked for its eviction policy, which may take as long as a call.
    *
-   * @throws IllegalArgumentException unless exactly one of {@link #uri} and {@link #client} is set
+   * @throws IllegalArgumentException unless exactly one of {@link #uri} and {@link #client} is set,
+   *     or if minReplicas is asked of a Cluster, or its timeout is not below {@link #timeout}
+   * @throws IllegalStateException if Redis has a maxmemory-policy other than noeviction, and {@link
+   *     #allowEviction} was not called
    */
   public RedisIdempotencyStore build() {
     UnifiedJedis given = client;
@@ -152,12 +194,37 @@ public final class RedisStoreBuilder {
     }
     PayloadCodec payloads = new PayloadCodec(compressFrom, maxPayload, encryption);
     if (given != null) {
-      return new RedisIdempotencyStore(given, false, this, payloads);
+      return checked(given, false, payloads);
     }
     if (address == null) {
       throw new AssertionError();
     }
-    return new RedisIdempotencyStore(
-        RedisAddress.connect(address, timeout, poolSize), true, this, payloads);
+    if (replicas.count() > 0 && replicas.timeout().compareTo(timeout) >= 0) {
+      throw new IllegalArgumentException(
+          "the timeout of minReplicas must be shorter than the store's, but "
+              + replicas.timeout()
+              + " >= "
+              + timeout);
+    }
+    UnifiedJedis connected = RedisAddress.connect(address, timeout, poolSize);
+    try {
+      return checked(connected, true, payloads);
+    } catch (IllegalArgumentException | IllegalStateException e) {
+      connected.close();
+      throw e;
+    }
+  }
+
+  private RedisIdempotencyStore checked(
+      UnifiedJedis jedis, boolean ownsClient, PayloadCodec payloads) {
+    if (replicas.count() > 0 && jedis instanceof RedisClusterClient) {
+      throw new IllegalArgumentException(
+          "minReplicas works on a standalone primary and behind Sentinel, not on Cluster, where a"
+              + " slot may move between the write and its WAIT; leave it out and use the ledger"
+              + " guard");
+    }
+    EvictionCheck eviction = new EvictionCheck(jedis, timeSource, evictionAllowed);
+    eviction.atStart();
+    return new RedisIdempotencyStore(jedis, ownsClient, this, payloads, eviction);
   }
 }

@@ -1,7 +1,8 @@
 -- Claims a key that the fast path found taken.
--- KEYS[1] record; ARGV: record to write, ttl ms, fence that may be taken over (8 bytes, or ''), '1' if the claimer will wait.
+-- KEYS[1] record; ARGV: record to write, ttl ms, fence that may be taken over (8 bytes, or ''), '1' if the claimer will wait,
+-- fence of the released record that the claimer saw (8 bytes, or '').
 -- Returns {code, record, number}: A acquired (number: 0), C completed, F in flight (number: ms of the lease left),
--- X abandoned (number: ms since the lease ended), V not one of ours.
+-- X abandoned (number: ms since the lease ended), R released, but not as the claimer saw it, V not one of ours.
 -- Offsets are those of RecordCodec, plus one: Lua counts from 1.
 local mine = ARGV[1]
 local value = redis.call('GET', KEYS[1])
@@ -22,7 +23,11 @@ if not value then return own(nil) end
 if #value < 120 or string.sub(value, 1, 3) ~= string.sub(mine, 1, 3) then return {'V', value, 0} end
 
 local state = string.sub(value, 4, 4)
-if state == 'R' then return own(value) end
+if state == 'R' then
+  -- A send that the network delayed must not own anew what its claimer has released meanwhile.
+  if ARGV[5] == string.sub(value, 33, 40) then return own(value) end
+  return {'R', value, 0}
+end
 if state == 'C' then return {'C', value, 0} end
 if state ~= 'F' then return {'V', value, 0} end
 if string.sub(value, 17, 32) == string.sub(mine, 17, 32) then

@@ -189,6 +189,31 @@ class RedisStoreFailuresTest {
   }
 
   @Test
+  void aClaimThatArrivesAfterItsReleaseOwnsNothing() {
+    store.release(acquire(store, request(key)));
+    acquire(store, request(freshKey()));
+    proxy.once(Direction.REQUEST, "EVALSHA", new Action.Delay(TIMEOUT.multipliedBy(2)));
+    Lease onRetry = acquire(store, request(key));
+    assertThat(proxy.faults()).isEqualTo(1);
+    store.release(onRetry);
+    long before = scriptCalls();
+
+    await("the delayed send arrives", () -> scriptCalls() > before);
+
+    assertThat(store.find(List.of(key)).get(0))
+        .contains(new StoredRecord.Released(onRetry.fence()));
+  }
+
+  private static long scriptCalls() {
+    return direct
+        .info("commandstats")
+        .lines()
+        .filter(line -> line.startsWith("cmdstat_evalsha:calls="))
+        .mapToLong(line -> Long.parseLong(line.split("[=,]")[1]))
+        .sum();
+  }
+
+  @Test
   void anOwnerThatDiesAfterItsClaimLeavesTheKeyAbandoned() {
     Lease dead = acquire(store, request(key));
     direct.pexpire(redisKey(key), TTL.minus(LEASE).toMillis());

@@ -1,0 +1,96 @@
+package dev.idempotency.store.redis;
+
+import dev.idempotency.store.StoreException;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.Response;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisNoScriptException;
+import redis.clients.jedis.params.SetParams;
+
+/**
+ * Sends writes, and counts the replicas that have them: {@code WAIT} goes in the same pipeline, as
+ * Redis counts for the writes of one connection. Immutable and thread-safe.
+ *
+ * @param count replicas that must have a write before it counts; 0 asks none
+ * @param timeout how long Redis waits for them
+ */
+record ReplicaWait(int count, Duration timeout) {
+
+  static final ReplicaWait NONE = new ReplicaWait(0, Duration.ofMillis(1));
+
+  ReplicaWait {
+    if (count < 0) {
+      throw new IllegalArgumentException("minReplicas must not be negative, but is " + count);
+    }
+    // WAIT 0 would wait for ever.
+    if (timeout.toMillis() < 1) {
+      throw new IllegalArgumentException(
+          "the timeout of minReplicas must be at least 1ms, but is " + timeout);
+    }
+  }
+
+  /**
+   * A reply, and how far the write got.
+   *
+   * @param reply of the write itself
+   * @param replicas that have everything up to it
+   */
+  record Written<T extends @Nullable Object>(T reply, long replicas) {}
+
+  Written<byte @Nullable []> setGet(
+      UnifiedJedis jedis, byte[] key, byte[] value, SetParams options) {
+    if (count == 0) {
+      return new Written<>(jedis.setGet(key, value, options), 0);
+    }
+    try (AbstractPipeline pipeline = jedis.pipelined()) {
+      Response<byte[]> reply = pipeline.setGet(key, value, options);
+      return settled(pipeline, key, reply);
+    }
+  }
+
+  Written<Object> run(UnifiedJedis jedis, RedisScript script, byte[] key, byte[]... arguments) {
+    if (count == 0) {
+      return new Written<>(script.run(jedis, key, arguments), 0);
+    }
+    try {
+      try (AbstractPipeline pipeline = jedis.pipelined()) {
+        return settled(pipeline, key, script.send(pipeline, key, arguments));
+      }
+    } catch (JedisNoScriptException e) {
+      try (AbstractPipeline pipeline = jedis.pipelined()) {
+        return settled(pipeline, key, script.sendSource(pipeline, key, arguments));
+      }
+    }
+  }
+
+  private <T extends @Nullable Object> Written<T> settled(
+      AbstractPipeline pipeline, byte[] key, Response<T> reply) {
+    Response<Long> replicas = pipeline.waitReplicas(key, count, timeout.toMillis());
+    pipeline.sync();
+    return new Written<>(reply.get(), replicas.get());
+  }
+
+  /**
+   * The reply of a write that changed the record.
+   *
+   * @throws StoreException if too few replicas have it; the write stands on the primary, and may be
+   *     sent again with the same token
+   */
+  <T extends @Nullable Object> T enough(String verb, Written<T> written) {
+    if (written.replicas() < count) {
+      throw new StoreException(
+          StoreException.Reason.UNAVAILABLE,
+          verb
+              + " reached "
+              + written.replicas()
+              + " replicas within "
+              + timeout
+              + ", but minReplicas is "
+              + count
+              + "; check the replicas of the Redis primary, or lower minReplicas");
+    }
+    return written.reply();
+  }
+}
