@@ -27,7 +27,9 @@ import org.junit.jupiter.api.Test;
  */
 class WaitersLincheckTest {
 
-  private static final int INVOCATIONS = 150;
+  /** Interleavings that each test explores: {@code -Dlincheck.scale=20} for a long form. */
+  private static final int INVOCATIONS = 40 * Integer.getInteger("lincheck.scale", 1);
+
   private static final Duration LONG = Duration.ofHours(1);
 
   /** Runs tasks at once, and keeps the scheduled ones until they are due. */

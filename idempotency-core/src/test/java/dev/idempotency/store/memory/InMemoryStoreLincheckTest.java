@@ -35,6 +35,9 @@ import org.junit.jupiter.api.Test;
  */
 class InMemoryStoreLincheckTest {
 
+  /** Times as many scenarios as the plain form: {@code -Dlincheck.scale=20} for a long one. */
+  private static final int SCALE = Integer.getInteger("lincheck.scale", 1);
+
   private static final Duration LEASE = Duration.ofSeconds(30);
   private static final Duration TTL = Duration.ofHours(1);
   private static final Fingerprint FINGERPRINT =
@@ -126,8 +129,8 @@ class InMemoryStoreLincheckTest {
         .actorsPerThread(3)
         .actorsBefore(1)
         .actorsAfter(1)
-        .iterations(6)
-        .invocationsPerIteration(100)
+        .iterations(3 * SCALE)
+        .invocationsPerIteration(60)
         .minimizeFailedScenario(false);
   }
 
@@ -137,8 +140,8 @@ class InMemoryStoreLincheckTest {
         .actorsPerThread(3)
         .actorsBefore(1)
         .actorsAfter(1)
-        .iterations(5)
-        .invocationsPerIteration(300)
+        .iterations(3 * SCALE)
+        .invocationsPerIteration(200)
         .minimizeFailedScenario(false);
   }
 
