@@ -40,7 +40,8 @@ final class EvictionCheck {
   }
 
   /**
-   * Looks now. A Redis that cannot be reached or does not say passes, to be asked again.
+   * Looks now. A Redis that cannot be reached or does not say passes with a warning, to be asked
+   * again.
    *
    * @throws IllegalStateException if it evicts
    */
@@ -82,7 +83,12 @@ final class EvictionCheck {
     try {
       found = policy();
     } catch (JedisException | IllegalStateException e) {
-      LOG.log(System.Logger.Level.DEBUG, "Redis did not tell its maxmemory-policy; asked again", e);
+      // What was known stays: silence is neither a new danger nor the end of one.
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "Redis did not tell its maxmemory-policy, and will be asked again; allow INFO, and see to"
+              + " it that the policy is noeviction: "
+              + e.getMessage());
       return;
     }
     String before = unsafePolicy;
@@ -115,7 +121,7 @@ final class EvictionCheck {
         .filter(line -> line.startsWith(FIELD))
         .map(line -> line.substring(FIELD.length()).strip())
         .findFirst()
-        .orElse(SAFE);
+        .orElseThrow(() -> new IllegalStateException("INFO memory does not contain " + FIELD));
   }
 
   private static String message(String policy) {

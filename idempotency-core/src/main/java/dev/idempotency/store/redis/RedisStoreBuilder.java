@@ -90,7 +90,10 @@ public final class RedisStoreBuilder {
     return this;
   }
 
-  /** Sends of one command at most, when connections fail; default 2. */
+  /**
+   * Sends of one command at most, when connections fail; default 2. A pooled connection that Redis
+   * has closed meanwhile does not count, for 64 of them in one call.
+   */
   public RedisStoreBuilder attempts(int sends) {
     this.attempts = new RedisCalls(sends).attempts();
     return this;
@@ -131,7 +134,8 @@ public final class RedisStoreBuilder {
    * @param count of replicas; below that of the ones there are, or one lost replica stops all
    *     claims
    * @param wait how long Redis waits for them; shorter than {@link #timeout}, which is how long the
-   *     client waits for Redis
+   *     client waits for Redis; with {@link #client}, shorter than that client's, which is not
+   *     checked
    */
   public RedisStoreBuilder minReplicas(int count, Duration wait) {
     this.replicas = new ReplicaWait(count, wait);
@@ -182,7 +186,8 @@ public final class RedisStoreBuilder {
    * asked for its eviction policy, which may take as long as a call.
    *
    * @throws IllegalArgumentException unless exactly one of {@link #uri} and {@link #client} is set,
-   *     or if minReplicas is asked of a Cluster, or its timeout is not below {@link #timeout}
+   *     or if minReplicas is asked of a Cluster, or with {@link #uri} waits for as long as {@link
+   *     #timeout}
    * @throws IllegalStateException if Redis has a maxmemory-policy other than noeviction, and {@link
    *     #allowEviction} was not called
    */

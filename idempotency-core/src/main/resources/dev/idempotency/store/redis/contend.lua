@@ -3,7 +3,7 @@
 -- fence of the released record that the claimer saw (8 bytes, or '').
 -- Returns {code, record, number}: A acquired (number: 0), C completed, F in flight (number: ms of the lease left),
 -- X abandoned (number: ms since the lease ended), R released, but not as the claimer saw it, V not one of ours.
--- Offsets are those of RecordCodec, plus one: Lua counts from 1.
+-- Offsets are those of RecordHeader, plus one: Lua counts from 1.
 local mine = ARGV[1]
 local value = redis.call('GET', KEYS[1])
 

@@ -8,8 +8,6 @@ import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.CompleteResult;
 import dev.idempotency.store.IdempotencyKey;
-import dev.idempotency.store.IdempotencyStore;
-import dev.idempotency.store.IdempotencyStoreContract;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.RedisProcess;
 import java.time.Duration;
@@ -24,19 +22,19 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.MigrateParams;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** The contract on a real cluster of three primaries, and a slot that moves under load. */
 @Timeout(120)
-class RedisClusterContractTest extends IdempotencyStoreContract {
+class RedisClusterContractTest extends RedisStoreContract {
 
   private static final int SLOTS = 16_384;
   private static final int PRIMARIES = 3;
@@ -113,24 +111,14 @@ class RedisClusterContractTest extends IdempotencyStoreContract {
     NODES.clear();
   }
 
-  @AfterEach
-  void close() {
-    store.close();
-  }
-
   @Override
-  protected IdempotencyStore store() {
+  protected RedisIdempotencyStore store() {
     return store;
   }
 
   @Override
-  protected void endLease(IdempotencyKey ofKey) {
-    direct.pexpire("idem:" + ofKey.digestHex(), TTL.minus(LEASE).toMillis());
-  }
-
-  @Override
-  protected void expire(IdempotencyKey ofKey) {
-    direct.del("idem:" + ofKey.digestHex());
+  UnifiedJedis direct() {
+    return direct;
   }
 
   @Test

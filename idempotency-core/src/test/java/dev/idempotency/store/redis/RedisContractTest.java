@@ -1,18 +1,13 @@
 package dev.idempotency.store.redis;
 
-import dev.idempotency.store.IdempotencyKey;
-import dev.idempotency.store.IdempotencyStore;
-import dev.idempotency.store.IdempotencyStoreContract;
 import dev.idempotency.testing.RedisProcess;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.UnifiedJedis;
 
-/**
- * The contract on a real Redis. Time passes by moving a record's TTL: that is its lease's clock.
- */
-class RedisContractTest extends IdempotencyStoreContract {
+/** The contract on a real Redis. */
+class RedisContractTest extends RedisStoreContract {
 
   private static RedisProcess redis;
   private static RedisClient direct;
@@ -32,23 +27,13 @@ class RedisContractTest extends IdempotencyStoreContract {
     redis.close();
   }
 
-  @AfterEach
-  void close() {
-    store.close();
-  }
-
   @Override
-  protected IdempotencyStore store() {
+  protected RedisIdempotencyStore store() {
     return store;
   }
 
   @Override
-  protected void endLease(IdempotencyKey ofKey) {
-    direct.pexpire("idem:" + ofKey.digestHex(), TTL.minus(LEASE).toMillis());
-  }
-
-  @Override
-  protected void expire(IdempotencyKey ofKey) {
-    direct.del("idem:" + ofKey.digestHex());
+  UnifiedJedis direct() {
+    return direct;
   }
 }

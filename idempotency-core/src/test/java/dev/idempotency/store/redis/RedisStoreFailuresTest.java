@@ -347,6 +347,20 @@ class RedisStoreFailuresTest {
     }
   }
 
+  @Test
+  void aRedisThatAlwaysHangsUpIsUnavailableAfterABoundedNumberOfSends() {
+    proxy.follow(
+        message -> message.command().equals("SET") ? new Action.Cut(0) : new Action.Pass());
+
+    assertThatThrownBy(() -> store.claim(request(key)))
+        .isInstanceOfSatisfying(
+            StoreException.class,
+            e -> assertThat(e.reason()).isEqualTo(StoreException.Reason.UNAVAILABLE));
+
+    // Two attempts, and 64 connections that could have been dead ones of the pool.
+    assertThat(proxy.faults()).isEqualTo(66);
+  }
+
   /**
    * Makes the store keep several idle connections. How many one burst opens depends on how fast the
    * first are given back, so bursts go on until the server counts enough.
