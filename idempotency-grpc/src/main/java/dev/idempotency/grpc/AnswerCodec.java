@@ -10,6 +10,7 @@ import io.grpc.Status;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,8 +20,9 @@ import java.util.Optional;
  * length beyond the bytes that are there is believed:
  *
  * <pre>
- * status code, description?, headers?, trailers, message?
- * x? = 0 | 1 x      text, bytes = length, bytes      metadata = count, (name, value)*
+ * status code, description?, headers?, trailers, messages
+ * x? = 0 | 1 x      text, bytes = length, bytes
+ * metadata = count, (name, value)*               messages = count, bytes*
  * </pre>
  */
 record AnswerCodec(ReplayableMetadata replayable) {
@@ -30,7 +32,11 @@ record AnswerCodec(ReplayableMetadata replayable) {
   /** HTTP/2 stacks refuse far smaller header blocks; a larger count is damage. */
   private static final int MAX_ENTRIES = 1024;
 
+  /** The outcome; a tombstone for an answer that was too long to be kept. */
   Outcome encode(RecordedAnswer answer) {
+    if (answer.truncated()) {
+      return Outcome.tombstone(FORMAT, new byte[0]);
+    }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     CodedOutputStream output = CodedOutputStream.newInstance(bytes);
     try {
@@ -45,11 +51,9 @@ record AnswerCodec(ReplayableMetadata replayable) {
         write(output, answer.headers().get());
       }
       write(output, answer.trailers());
-      // An error is replayed as Trailers-Only: a message sent before it can never be.
-      Optional<byte[]> message = answer.message().filter(unused -> answer.status().isOk());
-      output.writeBoolNoTag(message.isPresent());
-      if (message.isPresent()) {
-        output.writeByteArrayNoTag(message.get());
+      output.writeUInt32NoTag(answer.messages().size());
+      for (byte[] message : answer.messages()) {
+        output.writeByteArrayNoTag(message);
       }
       output.flush();
     } catch (IOException e) {
@@ -85,15 +89,25 @@ record AnswerCodec(ReplayableMetadata replayable) {
       Optional<Metadata> headers =
           input.readBool() ? Optional.of(readMetadata(input)) : Optional.empty();
       Metadata trailers = readMetadata(input);
-      Optional<byte[]> message =
-          input.readBool() ? Optional.of(input.readByteArray()) : Optional.empty();
-      boolean whole = input.isAtEnd() && message.isPresent() == status.isOk();
-      return whole
-          ? Optional.of(new RecordedAnswer(status, trailers, headers, message))
+      List<byte[]> messages = readMessages(input);
+      return input.isAtEnd()
+          ? Optional.of(new RecordedAnswer(status, trailers, headers, messages, false))
           : Optional.empty();
     } catch (IOException | IllegalArgumentException e) {
       return Optional.empty();
     }
+  }
+
+  private static List<byte[]> readMessages(CodedInputStream input) throws IOException {
+    int count = input.readUInt32();
+    if (count < 0 || count > RecordedMessages.MAX_MESSAGES) {
+      throw new IOException("an answer of " + count + " messages");
+    }
+    List<byte[]> messages = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      messages.add(input.readByteArray());
+    }
+    return messages;
   }
 
   private static Metadata readMetadata(CodedInputStream input) throws IOException {

@@ -6,6 +6,7 @@ import dev.idempotency.store.Outcome;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import java.io.ByteArrayInputStream;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -27,7 +28,7 @@ record AnswerDelivery<ReqT, RespT>(
 
   /** Stores how the handler ended, then sends what the caller is to get. Blocks on the store. */
   void conclude(
-      Execution execution, RecordedAnswer answer, Optional<RespT> message, boolean onPurpose) {
+      Execution execution, RecordedAnswer answer, List<RespT> messages, boolean onPurpose) {
     Ending ending = onPurpose ? plan.endingOf(answer.status().getCode()) : Ending.IN_DOUBT;
     Optional<Completion> completion;
     try {
@@ -47,8 +48,11 @@ record AnswerDelivery<ReqT, RespT>(
         .map(Completion::status)
         .equals(Optional.of(Completion.Status.FENCED_OFF))) {
       send(OwnAnswer.outcomeUnknown());
+    } else if (answer.truncated() && ending == Ending.RECORD) {
+      // What every retry gets, too.
+      send(OwnAnswer.resultNotKept());
     } else {
-      sending(() -> own(answer, message));
+      sending(() -> own(answer, messages));
     }
   }
 
@@ -63,9 +67,9 @@ record AnswerDelivery<ReqT, RespT>(
     };
   }
 
-  private void own(RecordedAnswer answer, Optional<RespT> message) {
+  private void own(RecordedAnswer answer, List<RespT> messages) {
     answer.headers().ifPresent(call::sendHeaders);
-    message.ifPresent(call::sendMessage);
+    messages.forEach(call::sendMessage);
     call.close(answer.status(), answer.trailers());
   }
 
@@ -75,7 +79,7 @@ record AnswerDelivery<ReqT, RespT>(
       send(OwnAnswer.resultNotKept());
       return;
     }
-    Optional<RecordedAnswer> recorded = AnswerCodec.decode(outcome);
+    Optional<RecordedAnswer> recorded = AnswerCodec.decode(outcome).filter(plan::canAnswer);
     if (recorded.isEmpty()) {
       LOG.log(
           System.Logger.Level.ERROR,
@@ -91,15 +95,18 @@ record AnswerDelivery<ReqT, RespT>(
 
   private void replay(RecordedAnswer recorded) {
     Metadata trailers = recorded.trailers();
-    if (recorded.status().isOk()) {
+    if (recorded.status().isOk() || !recorded.messages().isEmpty()) {
       // Parsed before anything is sent: what cannot be parsed can still become an error.
-      RespT message =
-          call.getMethodDescriptor()
-              .parseResponse(new ByteArrayInputStream(recorded.message().orElseThrow()));
+      List<RespT> messages =
+          recorded.messages().stream()
+              .map(
+                  bytes ->
+                      call.getMethodDescriptor().parseResponse(new ByteArrayInputStream(bytes)))
+              .toList();
       Metadata headers = recorded.headers().orElseGet(Metadata::new);
       headers.put(REPLAYED, "true");
       call.sendHeaders(headers);
-      call.sendMessage(message);
+      messages.forEach(call::sendMessage);
     } else {
       // No headers: gRFC A6 commits a client to an answer whose headers it has seen.
       trailers.put(REPLAYED, "true");

@@ -37,6 +37,20 @@ record CallThreads(Executor storing, Executor handlers) {
   }
 
   /**
+   * Whether a thread serves connections, as with {@code directExecutor()} on Netty: a claim on it
+   * would hold up every call of its connections. Known by the type that Netty gives its threads, by
+   * name, because Netty may be shaded; a false alarm costs one change of threads.
+   */
+  static boolean isEventLoop(Thread thread) {
+    for (Class<?> type = thread.getClass(); type != null; type = type.getSuperclass()) {
+      if (type.getName().endsWith(".netty.util.concurrent.FastThreadLocalThread")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
    * Runs what may call a handler; the alternative, on the caller's thread, if there is no place.
    */
   void handle(Runnable task, Runnable ifFull) {

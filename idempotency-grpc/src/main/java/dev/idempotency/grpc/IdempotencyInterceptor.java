@@ -12,6 +12,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerMethodDefinition;
 import io.grpc.ServerServiceDefinition;
+import io.grpc.Status;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -39,8 +40,8 @@ import org.jspecify.annotations.Nullable;
  * answers every call with INTERNAL, without running it.
  *
  * <p>Goes after authentication: the interceptor that is added first runs last. A call is answered
- * only after its outcome is stored. The claim blocks the thread that delivers the half-close; a
- * server with {@code directExecutor()} needs {@link Builder#asynchronousClaims}. Thread-safe.
+ * only after its outcome is stored. The claim blocks the thread that delivers the half-close,
+ * unless that is an event loop of Netty, see {@link Builder#asynchronousClaims}. Thread-safe.
  */
 public final class IdempotencyInterceptor implements ServerInterceptor {
 
@@ -157,8 +158,10 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
     private @Nullable Executor handlerExecutor;
     private Duration maxWait = Duration.ofSeconds(30);
     private Duration limitAfterCancel = Duration.ofMinutes(10);
+    private @Nullable Duration shieldLimit;
     private boolean refuseUnknownFields;
     private boolean asynchronousClaims;
+    private Status.Code inFlightCode = Status.Code.ABORTED;
     private @Nullable Set<String> replayedHeaders;
 
     private Builder(IdempotencyEngine engine) {
@@ -212,11 +215,39 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
     }
 
     /**
+     * The code of the answer to a call whose wait for a key in flight is over, or not wanted;
+     * default ABORTED. With UNAVAILABLE the clients' usual retry policies try again by themselves.
+     *
+     * @throws IllegalArgumentException for OK
+     */
+    public Builder inFlightCode(Status.Code code) {
+      if (code == Status.Code.OK) {
+        throw new IllegalArgumentException(
+            "inFlightCode must be the code of an error, but is OK; nothing has ended yet");
+      }
+      this.inFlightCode = code;
+      return this;
+    }
+
+    /**
      * How long a handler may still close a call whose client has gone; then it ends in doubt.
      * Default 10 min; above zero.
      */
     public Builder limitAfterCancel(Duration duration) {
       this.limitAfterCancel = positive("limitAfterCancel", duration);
+      return this;
+    }
+
+    /**
+     * Keeps from handlers that their client has gone or that its deadline has passed; default off.
+     * Their {@link Context} has the same values, but its only deadline is the limit, and their call
+     * is not cancelled. A handler that has not closed the call within the limit is cancelled, and
+     * the key is in doubt; {@link #limitAfterCancel} does not count then.
+     *
+     * @param executionLimit from the handler's start; above zero
+     */
+    public Builder shieldFromCancellation(Duration executionLimit) {
+      this.shieldLimit = positive("executionLimit", executionLimit);
       return this;
     }
 
@@ -232,7 +263,8 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
 
     /**
      * Whether claims are made, and handlers started, on {@link #handlerExecutor} instead of the
-     * call's thread; default false. For servers that run calls on an event loop.
+     * call's thread; default false. Calls that arrive on an event loop of Netty are treated so
+     * anyway; set it for servers that run calls on an event loop of another kind.
      */
     public Builder asynchronousClaims(boolean asynchronous) {
       this.asynchronousClaims = asynchronous;
@@ -280,7 +312,9 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
                   new ReplayableMetadata(Optional.ofNullable(replayedHeaders).map(Set::copyOf))),
               new CallThreads(storing, handlers),
               asynchronousClaims,
-              limitAfterCancel),
+              inFlightCode,
+              limitAfterCancel,
+              Optional.ofNullable(shieldLimit).map(HandlerShield::of)),
           new MethodPlanner(Map.copyOf(policies), defaults, engine.config()));
     }
 

@@ -1,7 +1,9 @@
 package dev.idempotency.grpc;
 
 import dev.idempotency.IdempotencyEngine;
+import io.grpc.Status;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * What all calls of an interceptor share. Immutable.
@@ -11,7 +13,9 @@ import java.time.Duration;
  * @param codec of outcomes
  * @param threads for what must not block
  * @param asynchronousClaims whether the first look at the store is off the caller's thread too
+ * @param inFlightCode what a call gets whose wait for a key in flight is over
  * @param limitAfterCancel how long a handler may still close after its caller has gone
+ * @param shield keeps cancellations from handlers; empty if they may see them
  */
 record InterceptorSettings(
     IdempotencyEngine engine,
@@ -19,4 +23,6 @@ record InterceptorSettings(
     AnswerCodec codec,
     CallThreads threads,
     boolean asynchronousClaims,
-    Duration limitAfterCancel) {}
+    Status.Code inFlightCode,
+    Duration limitAfterCancel,
+    Optional<HandlerShield> shield) {}

@@ -72,7 +72,7 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
 
   @Override
   public void onHalfClose() {
-    if (settings.asynchronousClaims()) {
+    if (settings.asynchronousClaims() || CallThreads.isEventLoop(Thread.currentThread())) {
       // Not where outcomes are stored: the handler runs here too, and may be slow.
       settings
           .threads()
@@ -210,7 +210,8 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
   }
 
   private void full() {
-    delivery.send(OwnAnswer.storeUnavailable(settings.engine().config().retryAfter()));
+    LOG.log(System.Logger.Level.WARNING, "refused a call of {0}: no thread is free", plan.method());
+    delivery.send(OwnAnswer.busy(settings.engine().config().retryAfter()));
   }
 
   private void overloaded(Decision decision) {
@@ -234,24 +235,47 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
       return;
     }
     Context running = context.withValue(IdempotencyInterceptor.EXECUTION, execution);
+    Optional<HandlerShield> shield = settings.shield();
     RecordingCall<ReqT, RespT> recording =
         new RecordingCall<>(
             call,
+            plan.newMessages(settings.engine().config().maxOutcomeBytes()),
+            shield.isPresent(),
             (answer, sent, onPurpose) ->
                 settings
                     .threads()
                     .store(
                         context.wrap(() -> delivery.conclude(execution, answer, sent, onPurpose))));
     start(
-        StartedCall.keyed(running, recording, settings.limitAfterCancel().toNanos()),
+        shield.isPresent()
+            ? shielded(shield.get(), running, recording)
+            : StartedCall.keyed(running, recording, settings.limitAfterCancel()),
         recording,
         request);
+  }
+
+  private StartedCall<ReqT, RespT> shielded(
+      HandlerShield shield, Context running, RecordingCall<ReqT, RespT> recording) {
+    Context.CancellableContext fork = shield.fork(running);
+    StartedCall<ReqT, RespT> shielded = StartedCall.shielded(fork, recording, shield.limit());
+    fork.addListener(
+        unused -> {
+          if (shielded.limitOver()) {
+            queue.execute(shielded::cancelHandler);
+          }
+        },
+        Runnable::run);
+    // Its timer goes with it.
+    recording.onEnd(() -> fork.cancel(null));
+    return shielded;
   }
 
   private void start(
       StartedCall<ReqT, RespT> starting, ServerCall<ReqT, RespT> handed, ReqT request) {
     started = starting;
     message = null;
+    // The context ends at once when the client goes; onCancel waits behind a handler that blocks.
+    context.addListener(unused -> starting.callerGone(), Runnable::run);
     starting.start(next, handed, headers, request);
     if (ready) {
       starting.onReady();
@@ -262,17 +286,18 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
     if (decision instanceof Decision.Replay replay) {
       delivery.replay(replay.outcome());
     } else if (decision instanceof Decision.InFlight inFlight) {
-      delivery.send(OwnAnswer.inFlight(inFlight.retryAfter()));
+      delivery.send(OwnAnswer.inFlight(settings.inFlightCode(), inFlight.retryAfter()));
     } else if (decision instanceof Decision.Mismatch) {
       delivery.send(OwnAnswer.mismatch());
     } else if (decision instanceof Decision.Abandoned) {
       delivery.send(OwnAnswer.outcomeUnknown());
     } else if (decision instanceof Decision.StoreUnavailable unavailable) {
+      Throwable cause = unavailable.cause();
       LOG.log(
           System.Logger.Level.WARNING,
           "refused a call of {0}: {1}",
           plan.method(),
-          unavailable.cause().getMessage());
+          cause.getMessage());
       delivery.send(OwnAnswer.storeUnavailable(unavailable.retryAfter()));
     } else {
       throw new IllegalStateException("not an answer: " + decision);

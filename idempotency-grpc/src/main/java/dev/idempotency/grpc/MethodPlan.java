@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param inDoubt what an end in doubt does; empty for the engine's
  * @param endings of every code
  * @param refuseUnknownFields whether a request with unknown fields is refused
+ * @param maxStreamMessages how many messages of a stream are recorded; zero for a unary method
  */
 record MethodPlan<ReqT>(
     String method,
@@ -28,9 +29,21 @@ record MethodPlan<ReqT>(
     Duration maxWait,
     Optional<InDoubtPolicy> inDoubt,
     Map<Status.Code, Ending> endings,
-    boolean refuseUnknownFields) {
+    boolean refuseUnknownFields,
+    int maxStreamMessages) {
 
   Ending endingOf(Status.Code code) {
     return endings.getOrDefault(code, Ending.IN_DOUBT);
+  }
+
+  <RespT> RecordedMessages<RespT> newMessages(long maxBytes) {
+    return maxStreamMessages == 0
+        ? RecordedMessages.unary()
+        : RecordedMessages.stream(maxStreamMessages, maxBytes);
+  }
+
+  /** Whether a stored answer has as many messages as an answer of this method can have. */
+  boolean canAnswer(RecordedAnswer answer) {
+    return maxStreamMessages > 0 || answer.messages().size() == (answer.status().isOk() ? 1 : 0);
   }
 }

@@ -55,17 +55,21 @@ record MethodPlanner(
     if (said.mode().equals(Optional.of(MethodSettings.Mode.DISABLED))) {
       return Optional.empty();
     }
+    if (said.inFlight().equals(Optional.of(MethodSettings.InFlight.REJECT))
+        && said.maxWait().isPresent()) {
+      throw new IllegalArgumentException(
+          "max_wait is "
+              + said.maxWait().get()
+              + ", but in_flight is IN_FLIGHT_REJECT, which does not wait; drop one of the two");
+    }
     Optional<Descriptor> request = requestOf(method, proto);
     Optional<KeyPath> marked = request.flatMap(MethodPlanner::markedKey);
     boolean spoken = isSpoken(said);
     if (method.getType() != MethodDescriptor.MethodType.UNARY) {
-      if (spoken || marked.isPresent()) {
-        throw new IllegalArgumentException(
-            "an idempotency policy needs a unary method, but this one is "
-                + method.getType()
-                + "; set its mode to MODE_DISABLED");
+      if (!spoken && marked.isEmpty()) {
+        return Optional.empty();
       }
-      return Optional.empty();
+      checkStreaming(method.getType(), said);
     }
     Optional<KeyPath> key = keyPath(said, request, marked);
     if (!spoken && key.isEmpty()) {
@@ -79,6 +83,25 @@ record MethodPlanner(
                     : MethodSettings.Mode.OPTIONAL);
     return Optional.of(
         plan(method, mode, said.orElse(defaults), reader(method, request, key, said)));
+  }
+
+  private static void checkStreaming(MethodDescriptor.MethodType type, MethodSettings said) {
+    if (type != MethodDescriptor.MethodType.SERVER_STREAMING) {
+      throw new IllegalArgumentException(
+          "an idempotency policy needs one request, but this method is "
+              + type
+              + "; set its mode to MODE_DISABLED");
+    }
+    int messages = said.maxStreamMessages().orElse(0);
+    if (messages < 1 || messages > RecordedMessages.MAX_MESSAGES) {
+      throw new IllegalArgumentException(
+          "this method is SERVER_STREAMING: to have its answers recorded set max_stream_messages,"
+              + " 1 to "
+              + RecordedMessages.MAX_MESSAGES
+              + ", but it is "
+              + messages
+              + "; else set its mode to MODE_DISABLED");
+    }
   }
 
   private <ReqT> MethodPlan<ReqT> plan(
@@ -97,8 +120,8 @@ record MethodPlanner(
     }
     boolean waits =
         settings.inFlight().orElse(MethodSettings.InFlight.WAIT) == MethodSettings.InFlight.WAIT;
-    Duration maxWait = settings.maxWait().orElseThrow();
-    if (maxWait.isZero() || maxWait.isNegative()) {
+    Duration maxWait = waits ? settings.maxWait().orElseThrow() : Duration.ZERO;
+    if (waits && (maxWait.isZero() || maxWait.isNegative())) {
       throw new IllegalArgumentException(
           "max_wait must be above zero, but is " + maxWait + "; to not wait, use IN_FLIGHT_REJECT");
     }
@@ -110,10 +133,13 @@ record MethodPlanner(
         reader,
         settings.ttl(),
         settings.lease(),
-        waits ? maxWait : Duration.ZERO,
+        maxWait,
         settings.inDoubt(),
         Map.copyOf(endings),
-        settings.refuseUnknownFields().orElse(false));
+        settings.refuseUnknownFields().orElse(false),
+        method.getType() == MethodDescriptor.MethodType.UNARY
+            ? 0
+            : settings.maxStreamMessages().orElseThrow());
   }
 
   /** What program, method option and service option say together. */
@@ -140,6 +166,7 @@ record MethodPlanner(
         || said.maxWait().isPresent()
         || said.inDoubt().isPresent()
         || said.refuseUnknownFields().isPresent()
+        || said.maxStreamMessages().isPresent()
         || !said.endings().isEmpty();
   }
 

@@ -79,6 +79,10 @@ public final class MethodSettings {
     return Optional.ofNullable(values.refuseUnknownFields);
   }
 
+  Optional<Integer> maxStreamMessages() {
+    return Optional.ofNullable(values.maxStreamMessages);
+  }
+
   Map<Status.Code, Ending> endings() {
     return values.endings;
   }
@@ -95,9 +99,14 @@ public final class MethodSettings {
     ttl().ifPresent(both::ttl);
     lease().ifPresent(both::lease);
     inFlight().ifPresent(both::inFlight);
+    if (inFlight().equals(Optional.of(InFlight.REJECT))) {
+      // A method that does not wait has no use for the wait that its service asks for.
+      both.maxWait = null;
+    }
     maxWait().ifPresent(both::maxWait);
     inDoubt().ifPresent(both::inDoubt);
     refuseUnknownFields().ifPresent(both::refuseUnknownFields);
+    maxStreamMessages().ifPresent(both::maxStreamMessages);
     both.endings.putAll(values.endings);
     return both.build();
   }
@@ -114,6 +123,7 @@ public final class MethodSettings {
     private @Nullable Duration maxWait;
     private @Nullable InDoubtPolicy inDoubt;
     private @Nullable Boolean refuseUnknownFields;
+    private @Nullable Integer maxStreamMessages;
     private final Map<Status.Code, Ending> endings = new HashMap<>();
 
     private Builder() {}
@@ -128,6 +138,7 @@ public final class MethodSettings {
       maxWait = other.maxWait;
       inDoubt = other.inDoubt;
       refuseUnknownFields = other.refuseUnknownFields;
+      maxStreamMessages = other.maxStreamMessages;
       endings.putAll(other.endings);
     }
 
@@ -189,6 +200,19 @@ public final class MethodSettings {
     /** Whether a request with fields that the schema does not know is refused. */
     public Builder refuseUnknownFields(boolean refuse) {
       this.refuseUnknownFields = refuse;
+      return this;
+    }
+
+    /**
+     * Lets a server-streaming method have a policy: its whole answer is kept until the handler
+     * closes, stored, and only then sent. An answer of more messages, or of more bytes than the
+     * engine's {@code maxOutcomeBytes}, runs to its end but is not kept: its caller and every retry
+     * are told so. Not read for unary methods.
+     *
+     * @param messages how many, 1 to 10,000
+     */
+    public Builder maxStreamMessages(int messages) {
+      this.maxStreamMessages = messages;
       return this;
     }
 

@@ -69,9 +69,9 @@ record OwnAnswer(Status status, Metadata trailers) {
         "the idempotency key was used for another request; use a new key for a new request");
   }
 
-  static OwnAnswer inFlight(Duration retryAfter) {
+  static OwnAnswer inFlight(Status.Code code, Duration retryAfter) {
     return answer(
-            Status.Code.ABORTED,
+            code,
             "IDEMPOTENCY_KEY_IN_FLIGHT",
             "the first call with this idempotency key still runs; retry with the same key",
             retryInfo(retryAfter))
@@ -99,6 +99,17 @@ record OwnAnswer(Status status, Metadata trailers) {
             Status.Code.UNAVAILABLE,
             "IDEMPOTENCY_STORE_UNAVAILABLE",
             "nothing was executed: idempotency keys cannot be checked now; retry with the same key",
+            retryInfo(retryAfter))
+        .pushedBack(retryAfter);
+  }
+
+  /** No thread could be had for the handler, which is not the store's fault. */
+  static OwnAnswer busy(Duration retryAfter) {
+    return answer(
+            Status.Code.UNAVAILABLE,
+            "IDEMPOTENCY_HANDLERS_BUSY",
+            "nothing was executed: this server has no thread free for the call; retry with the"
+                + " same key",
             retryInfo(retryAfter))
         .pushedBack(retryAfter);
   }

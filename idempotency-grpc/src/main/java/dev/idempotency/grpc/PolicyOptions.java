@@ -111,6 +111,9 @@ final class PolicyOptions {
     if (policy.hasMaxWait()) {
       settings.maxWait(duration(policy.getMaxWait()));
     }
+    if (policy.getMaxStreamMessages() != 0) {
+      settings.maxStreamMessages(policy.getMaxStreamMessages());
+    }
     endings(settings, Ending.RECORD, policy.getRecordCodesList());
     endings(settings, Ending.RELEASE, policy.getReleaseCodesList());
     endings(settings, Ending.IN_DOUBT, policy.getInDoubtCodesList());

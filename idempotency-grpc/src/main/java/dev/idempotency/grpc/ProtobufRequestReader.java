@@ -32,7 +32,7 @@ final class ProtobufRequestReader<T> implements RequestReader<T> {
   ProtobufRequestReader(Descriptor request, Optional<KeyPath> key) {
     this.dottedKey = key.map(KeyPath::dotted);
     this.uuid4 = key.isPresent() && PolicyOptions.isUuid4(key.get().leaf());
-    types.put(request, new Type(new RequestShape(request), key));
+    types.put(request, new Type(new RequestShape(request, key), key));
   }
 
   private Type typeOf(T message) {
@@ -41,8 +41,8 @@ final class ProtobufRequestReader<T> implements RequestReader<T> {
     if (known != null) {
       return known;
     }
-    Type type =
-        new Type(new RequestShape(descriptor), dottedKey.map(path -> KeyPath.of(descriptor, path)));
+    Optional<KeyPath> key = dottedKey.map(path -> KeyPath.of(descriptor, path));
+    Type type = new Type(new RequestShape(descriptor, key), key);
     if (types.size() < MAX_TYPES) {
       types.put(descriptor, type);
     }

@@ -2,6 +2,7 @@ package dev.idempotency.grpc;
 
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -10,7 +11,12 @@ import java.util.Optional;
  * @param status it closed with
  * @param trailers it closed with
  * @param headers it sent; empty if it sent none
- * @param message it sent, as the method's marshaller writes it; empty if it sent none
+ * @param messages it sent, as the method's marshaller writes them
+ * @param truncated whether its messages are missing, because they were too many
  */
 record RecordedAnswer(
-    Status status, Metadata trailers, Optional<Metadata> headers, Optional<byte[]> message) {}
+    Status status,
+    Metadata trailers,
+    Optional<Metadata> headers,
+    List<byte[]> messages,
+    boolean truncated) {}

@@ -7,6 +7,7 @@ import io.grpc.Status;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -28,7 +29,7 @@ public final class RecordedAnswers {
    * OK with a response, and no headers and trailers: byte for byte what the interceptor stores for
    * a handler that answers with {@code onNext(response)} and {@code onCompleted()}.
    *
-   * @param method whose response marshaller writes it
+   * @param method a unary one, whose response marshaller writes it
    * @throws RuntimeException what the marshaller throws for a response that it cannot write
    */
   public static <T> Outcome ok(MethodDescriptor<?, T> method, T response) {
@@ -37,7 +38,8 @@ public final class RecordedAnswers {
             Status.OK,
             new Metadata(),
             Optional.of(new Metadata()),
-            Optional.of(serialized(method, response))));
+            List.of(serialized(method, response)),
+            false));
   }
 
   private static <T> byte[] serialized(MethodDescriptor<?, T> method, T response) {

@@ -6,6 +6,8 @@ import io.grpc.ServerCall;
 import io.grpc.Status;
 import java.io.IOException;
 import java.io.InputStream;
+import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -17,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * The call as the handler sees it: keeps what the handler sends until it closes, and then hands it
  * over, once. Only its {@code close} proves an outcome.
  *
- * <p>Used as any {@code ServerCall}, by one thread at a time; {@link #handlerThrew} and {@link
- * #callerGone} may come from any.
+ * <p>Used as any {@code ServerCall}, by one thread at a time; {@link #handlerThrew}, {@link
+ * #callerGone} and {@link #limitOver} may come from any.
  */
 final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, RespT> {
 
@@ -29,24 +31,43 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
      * The handler has ended.
      *
      * @param answer its own, or that of a server whose handler failed
-     * @param message as the handler sent it
+     * @param messages as the handler sent them
      * @param onPurpose whether the handler closed the call, correctly
      */
-    void ended(RecordedAnswer answer, Optional<RespT> message, boolean onPurpose);
+    void ended(RecordedAnswer answer, List<RespT> messages, boolean onPurpose);
   }
 
   private static final System.Logger LOG = System.getLogger(IdempotencyInterceptor.class.getName());
 
   private final Recorder<RespT> recorder;
   private final AtomicBoolean ended = new AtomicBoolean();
+  private final AtomicBoolean gone = new AtomicBoolean();
   private final CompletableFuture<@Nullable Void> end = new CompletableFuture<>();
+  private final RecordedMessages<RespT> messages;
+  private final boolean streams;
+  private final boolean shielded;
+  private volatile boolean limitOver;
   private @Nullable Metadata headers;
-  private @Nullable RespT message;
-  private byte @Nullable [] serialized;
 
-  RecordingCall(ServerCall<ReqT, RespT> call, Recorder<RespT> recorder) {
+  /**
+   * @param messages takes what the handler sends
+   * @param shielded whether the handler must not see that its client has gone
+   */
+  RecordingCall(
+      ServerCall<ReqT, RespT> call,
+      RecordedMessages<RespT> messages,
+      boolean shielded,
+      Recorder<RespT> recorder) {
     super(call);
+    this.messages = messages;
+    this.streams = !call.getMethodDescriptor().getType().serverSendsOneMessage();
+    this.shielded = shielded;
     this.recorder = recorder;
+  }
+
+  @Override
+  public boolean isCancelled() {
+    return shielded ? limitOver : super.isCancelled();
   }
 
   /** Nothing more to ask for: the one message is here already. */
@@ -76,13 +97,12 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
     if (ended.get()) {
       throw new IllegalStateException("call is closed");
     }
-    if (message != null) {
+    if (!streams && !messages.isEmpty()) {
       fail(Status.INTERNAL.withDescription("Too many responses"));
       return;
     }
     try (InputStream stream = getMethodDescriptor().streamResponse(sent)) {
-      serialized = stream.readAllBytes();
-      message = sent;
+      messages.add(sent, stream.readAllBytes());
     } catch (IOException | RuntimeException e) {
       LOG.log(
           System.Logger.Level.ERROR,
@@ -94,7 +114,7 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
 
   @Override
   public void close(Status status, Metadata trailers) {
-    if (status.isOk() && message == null) {
+    if (!streams && status.isOk() && messages.isEmpty()) {
       fail(Status.INTERNAL.withDescription("Completed without a response"));
       return;
     }
@@ -117,6 +137,9 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
 
   /** Nobody waits for the answer any more. It is recorded if it comes within the limit. */
   void callerGone(long limitNanos) {
+    if (gone.getAndSet(true)) {
+      return;
+    }
     var unused =
         end.copy()
             .orTimeout(limitNanos, TimeUnit.NANOSECONDS)
@@ -128,6 +151,20 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
                 });
   }
 
+  /** The handler of a shielded call took longer than it may; without effect after its end. */
+  boolean limitOver(Duration limit) {
+    limitOver =
+        fail(
+            Status.DEADLINE_EXCEEDED.withDescription(
+                "the handler did not close the call within its limit of " + limit));
+    return limitOver;
+  }
+
+  /** Runs when the handler has ended. */
+  void onEnd(Runnable task) {
+    var unused = end.thenRun(task);
+  }
+
   private boolean fail(Status status) {
     return end(status, new Metadata(), false);
   }
@@ -137,13 +174,16 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
       return false;
     }
     end.complete(null);
+    // A unary error is Trailers-Only: a message sent before it can never be replayed.
+    boolean withMessages = onPurpose && (streams || status.isOk());
     recorder.ended(
         new RecordedAnswer(
             status,
             trailers,
             onPurpose ? Optional.ofNullable(headers) : Optional.empty(),
-            onPurpose ? Optional.ofNullable(serialized) : Optional.empty()),
-        onPurpose ? Optional.ofNullable(message) : Optional.empty(),
+            withMessages ? messages.serialized() : List.of(),
+            withMessages && messages.truncated()),
+        withMessages ? messages.messages() : List.of(),
         onPurpose);
     return true;
   }

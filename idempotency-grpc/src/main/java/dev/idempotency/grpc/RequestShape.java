@@ -9,6 +9,7 @@ import dev.idempotency.v1.FieldPolicy;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
@@ -30,13 +31,16 @@ final class RequestShape {
 
   private final String digest;
 
-  RequestShape(Descriptor request) {
+  RequestShape(Descriptor request, Optional<KeyPath> key) {
     Set<Descriptor> types = new LinkedHashSet<>();
     collect(request, types);
     StringBuilder text = new StringBuilder();
+    // The content is without its key: where the key stands decides what the content is.
+    key.ifPresent(
+        path -> path.fields().forEach(field -> text.append(field.getNumber()).append('.')));
     for (Descriptor type : types) {
       text.append(type.getFullName()).append('{');
-      for (FieldDescriptor field : type.getFields()) {
+      for (FieldDescriptor field : byNumber(type)) {
         boolean isExcluded =
             PolicyOptions.ofField(field).getFingerprint()
                 == FieldPolicy.Fingerprint.FINGERPRINT_EXCLUDE;
@@ -45,6 +49,10 @@ final class RequestShape {
           affected.add(type);
         }
         text.append(field.getNumber()).append(field.getType()).append(field.isRepeated());
+        text.append(field.isPacked()).append(field.hasPresence());
+        if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
+          text.append(field.getMessageType().getFullName());
+        }
         text.append(isExcluded).append(';');
       }
       text.append('}');
@@ -55,9 +63,16 @@ final class RequestShape {
     this.digest = sha256(text.toString());
   }
 
+  /** The order in the .proto says nothing. */
+  private static List<FieldDescriptor> byNumber(Descriptor type) {
+    List<FieldDescriptor> fields = new ArrayList<>(type.getFields());
+    fields.sort(Comparator.comparingInt(FieldDescriptor::getNumber));
+    return fields;
+  }
+
   private static void collect(Descriptor type, Set<Descriptor> types) {
     if (types.add(type)) {
-      for (FieldDescriptor field : type.getFields()) {
+      for (FieldDescriptor field : byNumber(type)) {
         if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
           collect(field.getMessageType(), types);
         }
@@ -89,7 +104,10 @@ final class RequestShape {
     }
   }
 
-  /** Names the schema: changes when a field comes, goes, changes its type or is excluded. */
+  /**
+   * Names the schema: changes when a field comes, goes, changes its type or is excluded, and when
+   * the key is another field.
+   */
   String digest() {
     return digest;
   }

@@ -5,6 +5,7 @@ import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.Status;
+import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -19,30 +20,39 @@ final class StartedCall<ReqT, RespT> {
   private final Context context;
   private final ServerCall<ReqT, RespT> call;
   private final Optional<RecordingCall<ReqT, RespT>> recording;
-  private final long limitAfterCancelNanos;
+  private final Duration limit;
+  private final boolean shielded;
   private ServerCall.@Nullable Listener<ReqT> listener;
 
   private StartedCall(
       Context context,
       ServerCall<ReqT, RespT> call,
       Optional<RecordingCall<ReqT, RespT>> recording,
-      long limitAfterCancelNanos) {
+      Duration limit,
+      boolean shielded) {
     this.context = context;
     this.call = call;
     this.recording = recording;
-    this.limitAfterCancelNanos = limitAfterCancelNanos;
+    this.limit = limit;
+    this.shielded = shielded;
   }
 
   /** A call whose end is recorded. */
   static <ReqT, RespT> StartedCall<ReqT, RespT> keyed(
-      Context context, RecordingCall<ReqT, RespT> call, long limitAfterCancelNanos) {
-    return new StartedCall<>(context, call, Optional.of(call), limitAfterCancelNanos);
+      Context context, RecordingCall<ReqT, RespT> call, Duration limitAfterCancel) {
+    return new StartedCall<>(context, call, Optional.of(call), limitAfterCancel, false);
+  }
+
+  /** A call whose end is recorded, and whose handler does not see that its client has gone. */
+  static <ReqT, RespT> StartedCall<ReqT, RespT> shielded(
+      Context context, RecordingCall<ReqT, RespT> call, Duration limit) {
+    return new StartedCall<>(context, call, Optional.of(call), limit, true);
   }
 
   /** A call without a key. */
   static <ReqT, RespT> StartedCall<ReqT, RespT> unkeyed(
       Context context, ServerCall<ReqT, RespT> call) {
-    return new StartedCall<>(context, call, Optional.empty(), 0);
+    return new StartedCall<>(context, call, Optional.empty(), Duration.ZERO, false);
   }
 
   void start(
@@ -73,8 +83,26 @@ final class StartedCall<ReqT, RespT> {
     }
   }
 
+  /** Starts the limit of a handler whose client has gone. From any thread: it may be blocked. */
+  void callerGone() {
+    if (!shielded) {
+      recording.ifPresent(recorded -> recorded.callerGone(limit.toNanos()));
+    }
+  }
+
   void onCancel() {
-    recording.ifPresent(recorded -> recorded.callerGone(limitAfterCancelNanos));
+    callerGone();
+    if (!shielded) {
+      cancelHandler();
+    }
+  }
+
+  /** The time of a shielded handler is over; false if it has ended. From any thread. */
+  boolean limitOver() {
+    return recording.isPresent() && recording.get().limitOver(limit);
+  }
+
+  void cancelHandler() {
     ServerCall.Listener<ReqT> handler = listener;
     if (handler != null) {
       guarded(handler::onCancel);
@@ -84,7 +112,8 @@ final class StartedCall<ReqT, RespT> {
   private void guarded(Runnable callback) {
     try {
       context.run(callback);
-    } catch (RuntimeException | Error thrown) {
+      // Handlers in other languages of the JVM throw checked exceptions too.
+    } catch (Throwable thrown) {
       if (recording.isPresent()) {
         recording.get().handlerThrew(thrown);
       } else {

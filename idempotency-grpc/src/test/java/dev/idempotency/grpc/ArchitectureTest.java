@@ -1,31 +1,54 @@
 package dev.idempotency.grpc;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
-import com.tngtech.archunit.lang.ArchRule;
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
 import org.junit.jupiter.api.Test;
 
+/** The adapter knows the engine and three values, and no store. */
 class ArchitectureTest {
 
+  private static final JavaClasses OURS =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("dev.idempotency.grpc");
+
   @Test
-  void theAdapterKnowsTheEngineAndValueTypesButNoStore() {
-    ArchRule rule =
-        noClasses()
-            .should()
-            .dependOnClassesThat()
-            .haveFullyQualifiedName("dev.idempotency.store.IdempotencyStore")
-            .orShould()
-            .dependOnClassesThat()
-            .resideInAnyPackage(
-                "dev.idempotency.store.memory..",
-                "dev.idempotency.store.redis..",
-                "dev.idempotency.jdbc..",
-                "dev.idempotency.servlet..");
-    rule.check(
-        new ClassFileImporter()
-            .withImportOption(new ImportOption.DoNotIncludeTests())
-            .importPackages("dev.idempotency.grpc"));
+  void ofTheStorePackagesOnlyThreeValueTypesAreUsed() {
+    noClasses()
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage("dev.idempotency.store..")
+                .and(not(belongToAnyOf(IdempotencyKey.class, Fingerprint.class, Outcome.class))))
+        .check(OURS);
+  }
+
+  @Test
+  void nothingButGrpcAndProtobufIsNeeded() {
+    noClasses()
+        .should()
+        .dependOnClassesThat(
+            not(
+                resideInAnyPackage(
+                    "java..",
+                    "io.grpc..",
+                    "com.google.protobuf..",
+                    "com.google.rpc..",
+                    "com.google.api..",
+                    "org.jspecify..",
+                    "dev.idempotency",
+                    "dev.idempotency.store",
+                    "dev.idempotency.v1",
+                    "dev.idempotency.grpc")))
+        .check(OURS);
   }
 }

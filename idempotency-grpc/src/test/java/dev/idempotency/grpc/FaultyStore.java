@@ -13,6 +13,7 @@ import dev.idempotency.store.StoredRecord;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /** A store that stops, or fails, where the test says. */
@@ -21,8 +22,11 @@ final class FaultyStore implements IdempotencyStore {
   private final IdempotencyStore store;
   volatile Runnable afterClaim = () -> {};
   volatile Runnable beforeComplete = () -> {};
+  volatile Runnable afterComplete = () -> {};
+  volatile Runnable afterRenew = () -> {};
   volatile Runnable afterRelease = () -> {};
   volatile Duration lastLease = Duration.ZERO;
+  final AtomicInteger claims = new AtomicInteger();
   volatile boolean down;
 
   FaultyStore(IdempotencyStore store) {
@@ -39,6 +43,7 @@ final class FaultyStore implements IdempotencyStore {
   public Claim claim(ClaimRequest request) {
     check();
     lastLease = request.lease();
+    claims.incrementAndGet();
     Claim claim = store.claim(request);
     afterClaim.run();
     return claim;
@@ -47,14 +52,18 @@ final class FaultyStore implements IdempotencyStore {
   @Override
   public Optional<Lease> renew(Lease lease) {
     check();
-    return store.renew(lease);
+    Optional<Lease> renewed = store.renew(lease);
+    afterRenew.run();
+    return renewed;
   }
 
   @Override
   public CompleteResult complete(Lease lease, Outcome outcome) {
     beforeComplete.run();
     check();
-    return store.complete(lease, outcome);
+    CompleteResult result = store.complete(lease, outcome);
+    afterComplete.run();
+    return result;
   }
 
   @Override

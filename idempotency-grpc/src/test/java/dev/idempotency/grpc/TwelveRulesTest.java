@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.grpc.WalletServer.Transport;
+import dev.idempotency.grpc.wallet.ChatServiceGrpc;
+import dev.idempotency.grpc.wallet.HistoryServiceGrpc;
 import dev.idempotency.grpc.wallet.PayRequest;
 import dev.idempotency.grpc.wallet.Payment;
-import dev.idempotency.grpc.wallet.StreamingServiceGrpc;
+import dev.idempotency.grpc.wallet.PayoutServiceGrpc;
+import dev.idempotency.grpc.wallet.UploadServiceGrpc;
 import dev.idempotency.grpc.wallet.WalletServiceGrpc;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
@@ -23,7 +27,9 @@ import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -67,6 +73,49 @@ class TwelveRulesTest {
       assertThat(server.record(K)).isEmpty();
       // The control: the very call with one message runs.
       assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-1");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Transport.class)
+  void rule1AReadySignalFromBeforeTheStartReachesTheHandler(Transport transport) throws Exception {
+    try (WalletServer server = WalletServer.on(transport)) {
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            AtomicBoolean answered = new AtomicBoolean();
+            ((ServerCallStreamObserver<Payment>) observer)
+                .setOnReadyHandler(
+                    () -> {
+                      if (!answered.getAndSet(true)) {
+                        Wallet.PAID.to(effect, amount, observer);
+                      }
+                    });
+          };
+      assertThat(server.pay(WalletServer.request("k", 5)).payment().getId()).isEqualTo("p-1");
+      assertThat(server.pay(WalletServer.request("k", 5)).replayed()).isTrue();
+    }
+  }
+
+  @Test
+  void rule2AClaimThatTakesLongHoldsUpNoOtherCallOfAnEventLoop() throws Exception {
+    CountDownLatch claimReached = new CountDownLatch(1);
+    CountDownLatch claimMayGoOn = new CountDownLatch(1);
+    FaultyStore store = new FaultyStore(InMemoryIdempotencyStore.create());
+    store.afterClaim =
+        () -> {
+          claimReached.countDown();
+          await(claimMayGoOn);
+        };
+    try (WalletServer server =
+        new WalletServer(
+            Transport.NETTY, store, s -> s, List.of(), builder -> builder.directExecutor())) {
+      var held =
+          WalletServiceGrpc.newFutureStub(server.channel()).pay(WalletServer.request("k", 1));
+      await(claimReached);
+      // The same connection, so the same event loop; this method is not keyed.
+      assertThat(server.client().balance(WalletServer.request("k", 2)).getAmount()).isEqualTo(2);
+      claimMayGoOn.countDown();
+      assertThat(held.get(10, TimeUnit.SECONDS).getAmount()).isEqualTo(1);
     }
   }
 
@@ -152,6 +201,35 @@ class TwelveRulesTest {
         server.shutdownNow().awaitTermination();
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Transport.class)
+  void rule3AHandlerThatThrowsAfterAWaitClosesItsCall(Transport transport) throws Exception {
+    try (WalletServer server = WalletServer.on(transport)) {
+      CompletableFuture<StreamObserver<Payment>> first = new CompletableFuture<>();
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            if (effect == 1) {
+              first.complete(observer);
+            } else {
+              throw sneaky(new java.io.IOException("checked, as other languages throw"));
+            }
+          };
+      var stub = WalletServiceGrpc.newFutureStub(server.channel());
+      var one = stub.pay(WalletServer.request("k", 1));
+      StreamObserver<Payment> observer = first.get(10, TimeUnit.SECONDS);
+      var two = stub.pay(WalletServer.request("k", 1));
+      awaitWaiter(server.engine);
+      observer.onError(Status.UNAVAILABLE.asRuntimeException());
+      assertThatThrownBy(() -> one.get(10, TimeUnit.SECONDS)).hasMessageContaining("UNAVAILABLE");
+      assertThatThrownBy(() -> two.get(10, TimeUnit.SECONDS)).hasMessageContaining("UNKNOWN");
+    }
+  }
+
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+  private static <T extends Throwable> RuntimeException sneaky(Throwable thrown) throws T {
+    throw (T) thrown;
   }
 
   @ParameterizedTest
@@ -365,6 +443,33 @@ class TwelveRulesTest {
     }
   }
 
+  @Test
+  void rule9AKeyIsOwnedBeyondTheDeadlineOfItsCallAsLongAsItsHandlerRuns() throws Exception {
+    FaultyStore store = new FaultyStore(InMemoryIdempotencyStore.create());
+    CountDownLatch renewals = new CountDownLatch(4);
+    CompletableFuture<StreamObserver<Payment>> running = new CompletableFuture<>();
+    IdempotencyConfig config =
+        IdempotencyConfig.builder().lease(Duration.ofMillis(300)).ttl(Duration.ofHours(1)).build();
+    try (WalletServer server =
+        new WalletServer(Transport.NETTY, store, config, s -> s, List.of(), unused -> {})) {
+      server.wallet.answer = (effect, amount, observer) -> running.complete(observer);
+      assertThatThrownBy(
+              () ->
+                  server
+                      .client()
+                      .withDeadlineAfter(200, TimeUnit.MILLISECONDS)
+                      .pay(WalletServer.request("k", 1)))
+          .hasMessageContaining("DEADLINE_EXCEEDED");
+      // Four renewals, one every 100 ms, all after the deadline: longer than the first lease.
+      store.afterRenew = renewals::countDown;
+      await(renewals);
+      assertThat(server.record(K).orElseThrow()).isInstanceOf(StoredRecord.InFlight.class);
+      Wallet.PAID.to(1, 1, running.get(10, TimeUnit.SECONDS));
+      assertThat(server.pay(WalletServer.request("k", 1)).replayed()).isTrue();
+      assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(Transport.class)
   void rule10AnErrorIsReplayedWithoutHeadersAndASuccessWith(Transport transport) throws Exception {
@@ -409,14 +514,24 @@ class TwelveRulesTest {
   }
 
   @Test
-  void rule11AStreamingMethodWithAPolicyIsRefusedWhenItIsBound() throws Exception {
+  void rule11StreamsAreRefusedWhenBoundUnlessTheServersIsToBeRecorded() throws Exception {
     try (WalletServer server = WalletServer.on(Transport.IN_PROCESS)) {
       IdempotencyInterceptor interceptor = IdempotencyInterceptor.builder(server.engine).build();
       assertThatThrownBy(
-              () -> interceptor.intercept(new StreamingServiceGrpc.StreamingServiceImplBase() {}))
+              () -> interceptor.intercept(new UploadServiceGrpc.UploadServiceImplBase() {}))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("wallet.v1.StreamingService/Upload")
+          .hasMessageContaining("wallet.v1.UploadService/Upload")
           .hasMessageContaining("CLIENT_STREAMING");
+      assertThatThrownBy(() -> interceptor.intercept(new ChatServiceGrpc.ChatServiceImplBase() {}))
+          .hasMessageContaining("wallet.v1.ChatService/Chat")
+          .hasMessageContaining("BIDI_STREAMING");
+      assertThatThrownBy(
+              () -> interceptor.intercept(new HistoryServiceGrpc.HistoryServiceImplBase() {}))
+          .hasMessageContaining("wallet.v1.HistoryService/History")
+          .hasMessageContaining("max_stream_messages");
+      assertThat(
+              interceptor.intercept(new PayoutServiceGrpc.PayoutServiceImplBase() {}).getMethods())
+          .hasSize(1);
     }
   }
 
@@ -447,6 +562,42 @@ class TwelveRulesTest {
           .isEqualTo("p-2");
       assertThat(server.client(WalletServer.metadata("user", "alice")).pay(request).getId())
           .isEqualTo("p-1");
+    }
+  }
+
+  @Test
+  void rule12ACallThatAuthenticationRefusesNeverTouchesAKey() throws Exception {
+    assertThat(claimsOfARefusedCall(true)).isZero();
+    // The control, the wrong order: the key of a stranger's call is claimed before it is refused.
+    assertThat(claimsOfARefusedCall(false)).isEqualTo(1);
+  }
+
+  private static int claimsOfARefusedCall(boolean authenticationFirst) throws Exception {
+    ServerInterceptor authentication =
+        new ServerInterceptor() {
+          @Override
+          public <Q, S> ServerCall.Listener<Q> interceptCall(
+              ServerCall<Q, S> call, Metadata headers, ServerCallHandler<Q, S> next) {
+            call.close(Status.UNAUTHENTICATED, new Metadata());
+            return new ServerCall.Listener<>() {};
+          }
+        };
+    FaultyStore store = new FaultyStore(InMemoryIdempotencyStore.create());
+    try (WalletServer server =
+        new WalletServer(
+            Transport.NETTY,
+            store,
+            s -> s,
+            authenticationFirst ? List.of() : List.of(authentication),
+            builder -> {
+              if (authenticationFirst) {
+                builder.intercept(authentication);
+              }
+            })) {
+      assertThatThrownBy(() -> server.client().pay(WalletServer.request("k", 1)))
+          .hasMessageContaining("UNAUTHENTICATED");
+      assertThat(server.wallet.effects).hasValue(0);
+      return store.claims.get();
     }
   }
 

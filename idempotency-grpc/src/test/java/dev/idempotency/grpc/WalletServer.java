@@ -15,6 +15,8 @@ import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerBuilder;
 import io.grpc.ServerInterceptor;
+import io.grpc.ServerInterceptors;
+import io.grpc.ServerServiceDefinition;
 import io.grpc.StatusRuntimeException;
 import io.grpc.inprocess.InProcessChannelBuilder;
 import io.grpc.inprocess.InProcessServerBuilder;
@@ -29,6 +31,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -58,11 +61,38 @@ final class WalletServer implements AutoCloseable {
       List<ServerInterceptor> after,
       Consumer<ServerBuilder<?>> more)
       throws IOException {
+    this(transport, store, IdempotencyConfig.defaults(), settings, after, more);
+  }
+
+  WalletServer(
+      Transport transport,
+      IdempotencyStore store,
+      IdempotencyConfig config,
+      UnaryOperator<IdempotencyInterceptor.Builder> settings,
+      List<ServerInterceptor> after,
+      Consumer<ServerBuilder<?>> more)
+      throws IOException {
+    this(
+        transport,
+        store,
+        IdempotencyEngine.create(store, config),
+        (engine, service) ->
+            settings.apply(IdempotencyInterceptor.builder(engine)).build().intercept(service),
+        after,
+        more);
+  }
+
+  private WalletServer(
+      Transport transport,
+      IdempotencyStore store,
+      IdempotencyEngine engine,
+      BiFunction<IdempotencyEngine, ServerServiceDefinition, ServerServiceDefinition> before,
+      List<ServerInterceptor> after,
+      Consumer<ServerBuilder<?>> more)
+      throws IOException {
     this.transport = transport;
     this.store = store;
-    this.engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults());
-    IdempotencyInterceptor interceptor =
-        settings.apply(IdempotencyInterceptor.builder(engine)).build();
+    this.engine = engine;
     ServerBuilder<?> builder =
         transport == Transport.NETTY
             ? NettyServerBuilder.forAddress(
@@ -71,10 +101,22 @@ final class WalletServer implements AutoCloseable {
     more.accept(builder);
     this.server =
         builder
-            .addService(interceptor.intercept(io.grpc.ServerInterceptors.intercept(wallet, after)))
+            .addService(before.apply(engine, ServerInterceptors.intercept(wallet, after)))
             .build()
             .start();
     this.channel = channel(unused -> {});
+  }
+
+  /** The same service without the interceptor: the control of a fault test. */
+  static WalletServer unprotected(Transport transport) throws IOException {
+    IdempotencyStore store = InMemoryIdempotencyStore.create();
+    return new WalletServer(
+        transport,
+        store,
+        IdempotencyEngine.create(store, IdempotencyConfig.defaults()),
+        (engine, service) -> service,
+        List.of(),
+        unused -> {});
   }
 
   static WalletServer on(Transport transport) throws IOException {
@@ -104,6 +146,11 @@ final class WalletServer implements AutoCloseable {
 
   ManagedChannel channel() {
     return channel;
+  }
+
+  /** The port on the loopback address, of a server on {@link Transport#NETTY}. */
+  int port() {
+    return server.getPort();
   }
 
   WalletServiceGrpc.WalletServiceBlockingStub client() {

@@ -1,0 +1,68 @@
+package dev.idempotency.grpc;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The messages of one answer, kept until it is stored. Those of a stream are bounded in number and
+ * bytes: with one too many all are let go, and the answer is known to be {@link #truncated()}. Not
+ * thread-safe.
+ */
+final class RecordedMessages<RespT> {
+
+  /** Few enough to be held and sent at once. */
+  static final int MAX_MESSAGES = 10_000;
+
+  private final int maxMessages;
+  private final long maxBytes;
+  private final List<RespT> messages = new ArrayList<>();
+  private final List<byte[]> serialized = new ArrayList<>();
+  private long bytes;
+  private boolean truncated;
+
+  private RecordedMessages(int maxMessages, long maxBytes) {
+    this.maxMessages = maxMessages;
+    this.maxBytes = maxBytes;
+  }
+
+  /** One message of any size: the first caller gets it even if it is too large to be stored. */
+  static <RespT> RecordedMessages<RespT> unary() {
+    return new RecordedMessages<>(1, Long.MAX_VALUE);
+  }
+
+  /** As many as may be, together no larger than what the engine stores. */
+  static <RespT> RecordedMessages<RespT> stream(int maxMessages, long maxBytes) {
+    return new RecordedMessages<>(maxMessages, maxBytes);
+  }
+
+  boolean isEmpty() {
+    return messages.isEmpty();
+  }
+
+  /** Whether messages were let go, because there were too many. */
+  boolean truncated() {
+    return truncated;
+  }
+
+  void add(RespT message, byte[] asWritten) {
+    bytes += asWritten.length;
+    if (messages.size() == maxMessages || bytes > maxBytes) {
+      truncated = true;
+      messages.clear();
+      serialized.clear();
+    } else if (!truncated) {
+      messages.add(message);
+      serialized.add(asWritten);
+    }
+  }
+
+  /** As the handler sent them. */
+  List<RespT> messages() {
+    return List.copyOf(messages);
+  }
+
+  /** As the method's marshaller writes them. */
+  List<byte[]> serialized() {
+    return List.copyOf(serialized);
+  }
+}

@@ -1,0 +1,119 @@
+package dev.idempotency.grpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.IdempotencyEngine;
+import dev.idempotency.grpc.MethodSettings.InFlight;
+import dev.idempotency.grpc.wallet.PayRequest;
+import dev.idempotency.grpc.wallet.RefundRequest;
+import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import io.grpc.Status;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What is refused, and said, when a service is bound. */
+class PoliciesWhenBoundTest {
+
+  private static final String PAY = "wallet.v1.WalletService/Pay";
+
+  private final IdempotencyEngine engine =
+      IdempotencyEngine.create(InMemoryIdempotencyStore.create(), IdempotencyConfig.defaults());
+
+  @AfterEach
+  void close() {
+    engine.close();
+  }
+
+  private void bind(String method, MethodSettings.Builder settings) {
+    var unused =
+        IdempotencyInterceptor.builder(engine)
+            .policy(method, settings.build())
+            .build()
+            .intercept(new Wallet());
+  }
+
+  private static MethodSettings.Builder settings() {
+    return MethodSettings.builder();
+  }
+
+  @Test
+  void aWaitForAMethodThatRejectsIsRefused() {
+    assertThatThrownBy(
+            () -> bind(PAY, settings().inFlight(InFlight.REJECT).maxWait(Duration.ofSeconds(1))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(PAY)
+        .hasMessageContaining("max_wait")
+        .hasMessageContaining("IN_FLIGHT_REJECT");
+    // The .proto of Refund says IN_FLIGHT_REJECT; a wait from the program contradicts it ...
+    String refund = "wallet.v1.WalletService/Refund";
+    assertThatThrownBy(() -> bind(refund, settings().maxWait(Duration.ofSeconds(1))))
+        .hasMessageContaining("IN_FLIGHT_REJECT");
+    // ... unless the program overrides that as well, or rejects where a lower source waits.
+    assertThatCode(
+            () -> bind(refund, settings().inFlight(InFlight.WAIT).maxWait(Duration.ofSeconds(1))))
+        .doesNotThrowAnyException();
+    MethodSettings service = settings().maxWait(Duration.ofSeconds(5)).build();
+    assertThat(settings().inFlight(InFlight.REJECT).build().orElse(service).maxWait()).isEmpty();
+  }
+
+  @Test
+  void durationsOutOfTheirBoundsAreRefused() {
+    assertThatThrownBy(() -> bind(PAY, settings().maxWait(Duration.ZERO)))
+        .hasMessageContaining("max_wait");
+    assertThatThrownBy(() -> bind(PAY, settings().lease(Duration.ofMillis(99))))
+        .hasMessageContaining("lease must be 100ms to 1h");
+    assertThatThrownBy(() -> bind(PAY, settings().lease(Duration.ofMillis(3_600_001))))
+        .hasMessageContaining("lease must be 100ms to 1h");
+    assertThatThrownBy(
+            () -> bind(PAY, settings().lease(Duration.ofSeconds(9)).ttl(Duration.ofSeconds(9))))
+        .hasMessageContaining("ttl must be longer than the lease");
+  }
+
+  @Test
+  void keyFieldsThatCanHoldNoKeyAreRefused() {
+    assertThatThrownBy(() -> bind(PAY, settings().keyField("amount")))
+        .hasMessageContaining(PAY)
+        .hasMessageContaining("wallet.v1.PayRequest.amount is int64; it must be a string");
+    assertThatThrownBy(() -> bind(PAY, settings().keyField("tags")))
+        .hasMessageContaining("wallet.v1.PayRequest.tags is repeated");
+    assertThatThrownBy(() -> bind(PAY, settings().keyField("to.more")))
+        .hasMessageContaining("goes on after wallet.v1.PayRequest.to");
+    assertThatThrownBy(() -> bind("wallet.v1.WalletService/Nope", settings()))
+        .hasMessageContaining("no such method");
+  }
+
+  @Test
+  void aCodeInTwoSetsAndAnOkThatIsNotRecordedAreRefused() {
+    assertThatThrownBy(
+            () -> settings().recordOn(Status.Code.ABORTED).releaseOn(Status.Code.ABORTED))
+        .hasMessageContaining("ABORTED is set to RECORD and to RELEASE");
+    assertThatThrownBy(() -> settings().releaseOn(Status.Code.OK))
+        .hasMessageContaining("OK can only be recorded");
+    assertThatThrownBy(() -> IdempotencyInterceptor.builder(engine).inFlightCode(Status.Code.OK))
+        .hasMessageContaining("inFlightCode");
+  }
+
+  @Test
+  void theSchemaOfAFingerprintNamesTheFieldOfTheKey() {
+    Descriptor pay = PayRequest.getDescriptor();
+    assertThat(schema(pay, "idempotency_key"))
+        .isEqualTo(schema(pay, "idempotency_key"))
+        .isNotEqualTo(schema(pay, "to"))
+        .isNotEqualTo(new RequestShape(pay, Optional.empty()).digest());
+    FieldDescriptor header = RefundRequest.getDescriptor().findFieldByName("header");
+    assertThat(new KeyPath(List.of(header, header.getMessageType().findFieldByNumber(1))).dotted())
+        .isEqualTo("header.request_id");
+  }
+
+  private static String schema(Descriptor request, String key) {
+    return new RequestShape(request, Optional.of(KeyPath.of(request, key))).digest();
+  }
+}
