@@ -1,0 +1,199 @@
+package dev.idempotency.grpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.OutcomeResolver;
+import dev.idempotency.grpc.WalletServer.Transport;
+import dev.idempotency.grpc.wallet.Payment;
+import dev.idempotency.grpc.wallet.WalletServiceGrpc;
+import dev.idempotency.store.Claim;
+import dev.idempotency.store.ClaimRequest;
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.OwnerToken;
+import dev.idempotency.store.StoredRecord;
+import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import io.grpc.Status;
+import io.grpc.stub.StreamObserver;
+import java.time.Duration;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What a caller is told when its handler's answer is not what every retry will get. */
+@Timeout(60)
+class OwnAnswersTest {
+
+  private static final IdempotencyKey K = IdempotencyKey.of("k");
+  private static final Payment OTHERS = Payment.newBuilder().setId("the other owner's").build();
+
+  private final InMemoryIdempotencyStore memory = InMemoryIdempotencyStore.create();
+  private final FaultyStore store = new FaultyStore(memory);
+
+  private WalletServer server(IdempotencyConfig.Builder config) throws Exception {
+    return new WalletServer(
+        Transport.NETTY, store, config.build(), s -> s, List.of(), unused -> {});
+  }
+
+  /** As if the lease had ended, and another had taken the key over for the same request. */
+  private Lease takeOver() {
+    StoredRecord.InFlight record = (StoredRecord.InFlight) memory.find(List.of(K)).get(0).get();
+    Fingerprint same = record.fingerprint();
+    memory.forget(K);
+    Claim claim =
+        memory.claim(
+            new ClaimRequest(
+                K,
+                same,
+                OwnerToken.random(),
+                Duration.ofSeconds(30),
+                Duration.ofHours(1),
+                OptionalLong.empty(),
+                false));
+    return ((Claim.Acquired) claim).lease();
+  }
+
+  @Test
+  void oneThatWasFencedOffIsAnsweredWithTheOtherOwnersOutcome() throws Exception {
+    try (WalletServer server = server(IdempotencyConfig.builder())) {
+      store.beforeComplete =
+          () ->
+              memory.complete(
+                  takeOver(), RecordedAnswers.ok(WalletServiceGrpc.getPayMethod(), OTHERS));
+      WalletServer.Seen seen = server.pay(WalletServer.request("k", 1));
+      assertThat(seen.payment()).isEqualTo(OTHERS);
+      assertThat(seen.replayed()).isTrue();
+    }
+  }
+
+  @Test
+  void oneThatWasFencedOffByAnOwnerWhoStillRunsIsToldThatNobodyKnows() throws Exception {
+    try (WalletServer server = server(IdempotencyConfig.builder())) {
+      store.beforeComplete = () -> takeOver();
+      TwelveRulesTest.assertCode(
+          server,
+          WalletServer.request("k", 1),
+          Status.Code.FAILED_PRECONDITION,
+          "IDEMPOTENCY_OUTCOME_UNKNOWN");
+      assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @Test
+  void oneInDoubtIsAnsweredWithWhatTheResolverFoundOut() throws Exception {
+    Outcome found = RecordedAnswers.ok(WalletServiceGrpc.getPayMethod(), OTHERS);
+    try (WalletServer server =
+        server(
+            IdempotencyConfig.builder()
+                .resolver(unresolved -> new OutcomeResolver.Resolution.Completed(found)))) {
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            throw new IllegalStateException("after the effect");
+          };
+      assertThat(server.pay(WalletServer.request("k", 1)).payment()).isEqualTo(OTHERS);
+      assertThat(server.pay(WalletServer.request("k", 1)).payment()).isEqualTo(OTHERS);
+      assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @Test
+  void oneWhoseOutcomeCannotBeStoredYetIsAnsweredTrulyAndReplayedLater() throws Exception {
+    try (WalletServer server = server(IdempotencyConfig.builder())) {
+      CountDownLatch stored = new CountDownLatch(1);
+      store.beforeComplete = () -> store.down = true;
+      assertThat(server.pay(WalletServer.request("k", 7)).payment().getAmount()).isEqualTo(7);
+      assertThat(memory.find(List.of(K)).get(0).orElseThrow())
+          .isInstanceOf(StoredRecord.InFlight.class);
+      store.beforeComplete = () -> {};
+      store.afterComplete = stored::countDown;
+      store.down = false;
+      TwelveRulesTest.await(stored);
+      assertThat(server.pay(WalletServer.request("k", 7)).replayed()).isTrue();
+      assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @Test
+  void oneWhoseResultIsTooLargeIsAnsweredAndItsRetryIsToldThatItIsNotKept() throws Exception {
+    try (WalletServer server = server(IdempotencyConfig.builder().maxOutcomeBytes(1))) {
+      assertThat(server.pay(WalletServer.request("k", 7)).payment().getAmount()).isEqualTo(7);
+      notKept(server);
+    }
+  }
+
+  @Test
+  void aStoredOutcomeThatCannotBeReadIsNeverExecutedOver() throws Exception {
+    for (Outcome damaged :
+        List.of(
+            Outcome.of("http/1", new byte[] {0}),
+            Outcome.of("grpc/1", new byte[] {0, 0}),
+            Outcome.of("grpc/1", new byte[] {0, 0, 0, 0, 9, 1}),
+            // OK without the one message of a unary answer.
+            Outcome.of("grpc/1", new byte[] {0, 0, 0, 0, 0}),
+            // A message that is no Payment.
+            Outcome.of("grpc/1", new byte[] {0, 0, 0, 0, 1, 1, -1}))) {
+      try (WalletServer server = server(IdempotencyConfig.builder())) {
+        store.beforeComplete = () -> memory.complete(takeOver(), damaged);
+        assertThatThrownBy(() -> server.pay(WalletServer.request("k", 7)))
+            .hasMessageContaining("FAILED_PRECONDITION");
+        notKept(server);
+      }
+      memory.forget(K);
+    }
+  }
+
+  private static void notKept(WalletServer server) throws Exception {
+    TwelveRulesTest.assertCode(
+        server,
+        WalletServer.request("k", 7),
+        Status.Code.FAILED_PRECONDITION,
+        "IDEMPOTENCY_RESULT_NOT_KEPT");
+    assertThat(server.wallet.effects).hasValue(1);
+  }
+
+  @Test
+  void oneForWhichNoThreadIsFreeIsToldSoAndItsKeyIsFree() throws Exception {
+    CompletableFuture<Boolean> full = new CompletableFuture<>();
+    try (WalletServer server =
+        WalletServer.on(
+            Transport.NETTY,
+            s ->
+                s.handlerExecutor(
+                    task -> {
+                      if (!full.isDone()) {
+                        throw new RejectedExecutionException("full");
+                      }
+                      task.run();
+                    }))) {
+      CompletableFuture<StreamObserver<Payment>> running = new CompletableFuture<>();
+      server.wallet.answer = (effect, amount, observer) -> running.complete(observer);
+      var stub = WalletServiceGrpc.newFutureStub(server.channel());
+      var first = stub.pay(WalletServer.request("k", 1));
+      StreamObserver<Payment> observer = running.get(10, TimeUnit.SECONDS);
+      var second = stub.pay(WalletServer.request("k", 1));
+      TwelveRulesTest.awaitWaiter(server.engine);
+      // Nothing was executed: the waiter becomes the owner, and there is no thread for its handler.
+      observer.onError(Status.ABORTED.asRuntimeException());
+      assertThatThrownBy(() -> first.get(10, TimeUnit.SECONDS)).hasMessageContaining("ABORTED");
+      assertThatThrownBy(() -> second.get(10, TimeUnit.SECONDS))
+          .hasMessageContaining("UNAVAILABLE")
+          .satisfies(
+              refused ->
+                  assertThat(
+                          WalletServer.reason((io.grpc.StatusRuntimeException) refused.getCause()))
+                      .isEqualTo("IDEMPOTENCY_HANDLERS_BUSY"));
+      full.complete(true);
+      server.wallet.answer = Wallet.PAID;
+      assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-2");
+    }
+  }
+}
