@@ -27,6 +27,7 @@ final class FaultyStore implements IdempotencyStore {
   volatile Runnable afterRelease = () -> {};
   volatile Duration lastLease = Duration.ZERO;
   final AtomicInteger claims = new AtomicInteger();
+  final AtomicInteger claimsToRefuse = new AtomicInteger();
   volatile boolean down;
 
   FaultyStore(IdempotencyStore store) {
@@ -44,6 +45,10 @@ final class FaultyStore implements IdempotencyStore {
     check();
     lastLease = request.lease();
     claims.incrementAndGet();
+    if (claimsToRefuse.get() > 0) {
+      claimsToRefuse.decrementAndGet();
+      throw new StoreException(StoreException.Reason.REFUSED, "refused for the test");
+    }
     Claim claim = store.claim(request);
     afterClaim.run();
     return claim;

@@ -16,7 +16,6 @@ import dev.idempotency.grpc.wallet.RefundRequest;
 import dev.idempotency.grpc.wallet.Tag;
 import dev.idempotency.grpc.wallet.WalletServiceGrpc;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
-import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
@@ -339,71 +338,6 @@ class WalletCallsTest {
       TwelveRulesTest.assertCode(server, unknown, Status.Code.INVALID_ARGUMENT, "UNKNOWN_FIELDS");
       assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-1");
     }
-  }
-
-  @Test
-  void aReleasedAttemptIsRunAgainByTheClientsOwnRetryPolicy() throws Exception {
-    try (WalletServer server = WalletServer.on(Transport.NETTY)) {
-      // UNAVAILABLE on purpose says that nothing was executed: the key is free for the client.
-      server.wallet.answer =
-          (effect, amount, observer) -> {
-            if (effect == 1) {
-              observer.onError(Status.UNAVAILABLE.asRuntimeException());
-            } else {
-              Wallet.PAID.to(effect, amount, observer);
-            }
-          };
-      ManagedChannel channel = server.channel(b -> b.enableRetry().defaultServiceConfig(RETRY));
-      Payment payment =
-          WalletServiceGrpc.newBlockingStub(channel).pay(WalletServer.request("k", 1));
-      assertThat(payment.getId()).isEqualTo("p-2");
-      assertThat(server.pay(WalletServer.request("k", 1)).payment()).isEqualTo(payment);
-      channel.shutdownNow();
-    }
-  }
-
-  @Test
-  void hedgedCallsHaveOneEffectAndTheFirstsAnswer() throws Exception {
-    try (WalletServer server = WalletServer.on(Transport.NETTY)) {
-      CompletableFuture<StreamObserver<Payment>> running = new CompletableFuture<>();
-      server.wallet.answer = (effect, amount, observer) -> running.complete(observer);
-      ManagedChannel channel = server.channel(b -> b.enableRetry().defaultServiceConfig(HEDGE));
-      var call = WalletServiceGrpc.newFutureStub(channel).pay(WalletServer.request("k", 1));
-      StreamObserver<Payment> observer = running.get(10, TimeUnit.SECONDS);
-      TwelveRulesTest.awaitWaiter(server.engine);
-      Wallet.PAID.to(1, 1, observer);
-      assertThat(call.get(10, TimeUnit.SECONDS).getId()).isEqualTo("p-1");
-      assertThat(server.wallet.effects).hasValue(1);
-      channel.shutdownNow();
-    }
-  }
-
-  private static final Map<String, Object> RETRY =
-      methodConfig(
-          "retryPolicy",
-          Map.of(
-              "maxAttempts",
-              3.0,
-              "initialBackoff",
-              "0.01s",
-              "maxBackoff",
-              "0.01s",
-              "backoffMultiplier",
-              1.0,
-              "retryableStatusCodes",
-              List.of("UNAVAILABLE", "ABORTED")));
-
-  private static final Map<String, Object> HEDGE =
-      methodConfig(
-          "hedgingPolicy",
-          Map.of("maxAttempts", 3.0, "hedgingDelay", "0.01s", "nonFatalStatusCodes", List.of()));
-
-  private static Map<String, Object> methodConfig(String policy, Map<String, Object> settings) {
-    return Map.of(
-        "methodConfig",
-        List.of(
-            Map.of(
-                "name", List.of(Map.of("service", "wallet.v1.WalletService")), policy, settings)));
   }
 
   private static RefundRequest refund(String key) {
