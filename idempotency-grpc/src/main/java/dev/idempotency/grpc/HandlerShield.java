@@ -2,7 +2,6 @@ package dev.idempotency.grpc;
 
 import io.grpc.Context;
 import java.time.Duration;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -21,8 +20,7 @@ record HandlerShield(Duration limit, ScheduledExecutorService timer) {
         new ScheduledThreadPoolExecutor(
             1,
             task -> {
-              Thread thread = Executors.defaultThreadFactory().newThread(task);
-              thread.setName("idempotency-grpc-limit");
+              Thread thread = new Thread(task, "idempotency-grpc-limit");
               thread.setDaemon(true);
               return thread;
             });

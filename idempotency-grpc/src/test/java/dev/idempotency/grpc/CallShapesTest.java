@@ -326,9 +326,7 @@ class CallShapesTest {
           var waiting = stub.pay(WalletServer.request("k", 1));
           TwelveRulesTest.awaitWaiter(server.engine);
           waiting.cancel(true);
-          while (server.engine.waiters() > 0) {
-            Thread.onSpinWait();
-          }
+          TwelveRulesTest.await(() -> server.engine.waiters() == 0);
           Wallet.PAID.to(1, 1, running.get());
           assertThat(first.get(10, TimeUnit.SECONDS).getId()).isEqualTo("p-1");
         }

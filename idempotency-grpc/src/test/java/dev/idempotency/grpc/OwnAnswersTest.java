@@ -196,4 +196,45 @@ class OwnAnswersTest {
       assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-2");
     }
   }
+
+  @Test
+  void aFullPoolIsToldBeforeTheClaimToo() throws Exception {
+    try (WalletServer server =
+        WalletServer.on(
+            Transport.NETTY,
+            s ->
+                s.asynchronousClaims(true)
+                    .handlerExecutor(
+                        task -> {
+                          throw new RejectedExecutionException("full");
+                        }))) {
+      TwelveRulesTest.assertCode(
+          server,
+          WalletServer.request("k", 1),
+          Status.Code.UNAVAILABLE,
+          "IDEMPOTENCY_HANDLERS_BUSY");
+      assertThat(server.record(K)).isEmpty();
+    }
+  }
+
+  @Test
+  void theCodeForAKeyInFlightCanBeChosen() throws Exception {
+    try (WalletServer server =
+        WalletServer.on(
+            Transport.NETTY,
+            s -> s.inFlightCode(Status.Code.UNAVAILABLE).maxWait(Duration.ofMillis(20)))) {
+      CompletableFuture<StreamObserver<Payment>> running = new CompletableFuture<>();
+      server.wallet.answer = (effect, amount, observer) -> running.complete(observer);
+      var first =
+          WalletServiceGrpc.newFutureStub(server.channel()).pay(WalletServer.request("k", 1));
+      StreamObserver<Payment> observer = running.get(10, TimeUnit.SECONDS);
+      TwelveRulesTest.assertCode(
+          server,
+          WalletServer.request("k", 1),
+          Status.Code.UNAVAILABLE,
+          "IDEMPOTENCY_KEY_IN_FLIGHT");
+      Wallet.PAID.to(1, 1, observer);
+      assertThat(first.get(10, TimeUnit.SECONDS).getId()).isEqualTo("p-1");
+    }
+  }
 }

@@ -611,7 +611,14 @@ class TwelveRulesTest {
   }
 
   static void awaitWaiter(dev.idempotency.IdempotencyEngine engine) {
-    while (engine.waiters() == 0) {
+    await(() -> engine.waiters() > 0);
+  }
+
+  /** Looks until it is so; fails instead of hanging where it never is. */
+  static void await(java.util.function.BooleanSupplier condition) {
+    long giveUp = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).as("never became so").isLessThan(giveUp);
       Thread.onSpinWait();
     }
   }
