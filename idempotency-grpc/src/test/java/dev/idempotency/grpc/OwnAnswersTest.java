@@ -131,6 +131,18 @@ class OwnAnswersTest {
   }
 
   @Test
+  void aTombstoneIsNeverAnAnswerWhateverItsBytesSay() throws Exception {
+    Outcome answer = RecordedAnswers.ok(WalletServiceGrpc.getPayMethod(), OTHERS);
+    Outcome tombstone = Outcome.tombstone(answer.format(), answer.toBytes());
+    try (WalletServer server = server(IdempotencyConfig.builder())) {
+      store.beforeComplete = () -> memory.complete(takeOver(), tombstone);
+      assertThatThrownBy(() -> server.pay(WalletServer.request("k", 7)))
+          .hasMessageContaining("its result is not kept");
+      notKept(server);
+    }
+  }
+
+  @Test
   void aStoredOutcomeThatCannotBeReadIsNeverExecutedOver() throws Exception {
     for (Outcome damaged :
         List.of(
