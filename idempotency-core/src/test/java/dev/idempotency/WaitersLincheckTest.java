@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 class WaitersLincheckTest {
 
   /** Interleavings that each test explores: {@code -Dlincheck.scale=20} for a long form. */
-  private static final int INVOCATIONS = 40 * Integer.getInteger("lincheck.scale", 1);
+  private static final int INVOCATIONS = 15 * Integer.getInteger("lincheck.scale", 1);
 
   private static final Duration LONG = Duration.ofHours(1);
 
