@@ -3,7 +3,7 @@ package dev.idempotency.jdbc;
 import dev.idempotency.store.IdempotencyKey;
 
 /**
- * Another transaction has executed this key and committed: this one must be rolled back.
+ * Another transaction has executed this key and committed: this one was rolled back.
  *
  * <p>Unchecked, so that transaction managers that roll back on unchecked exceptions do so. A
  * handler can let it pass: its adapter then ends the execution in doubt, and the {@linkplain
@@ -20,7 +20,7 @@ public final class AlreadyExecutedException extends RuntimeException {
         key
             + " was already executed under fence "
             + recorded.fence()
-            + "; roll this transaction back and answer with what is recorded");
+            + "; this transaction was rolled back; answer with what is recorded");
     this.recorded = recorded;
   }
 

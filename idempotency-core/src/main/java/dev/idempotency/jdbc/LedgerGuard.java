@@ -28,7 +28,6 @@ import javax.sql.DataSource;
  *     connection.commit();
  *     return transferId;
  *   } catch (AlreadyExecutedException e) {
- *     connection.rollback();
  *     return new String(e.recorded().outcome().toBytes(), UTF_8);
  *   } catch (SQLException | RuntimeException e) {
  *     connection.rollback();
@@ -42,8 +41,8 @@ import javax.sql.DataSource;
  * <ul>
  *   <li><b>One effect.</b> If an owner was paused past its lease and another took the key over, or
  *       if the store lost the claim, both may run, but exactly one of their transactions commits,
- *       whichever inserts first. The other gets {@link AlreadyExecutedException} with what was
- *       recorded, rolls back, and its caller gets the recorded outcome.
+ *       whichever inserts first. The other is rolled back and gets {@link AlreadyExecutedException}
+ *       with what was recorded, which its caller gets.
  *   <li><b>An answer for abandoned keys.</b> {@link #resolver} says completed if the row is there.
  *       If it is not, it says not executed, though the old owner's transaction may still be open:
  *       should that one commit later, the new owner's insert collides and rolls back. This holds
@@ -108,12 +107,16 @@ public final class LedgerGuard {
   }
 
   /**
-   * Inserts the key, its fence and its outcome into the connection's open transaction. Neither
-   * commits nor rolls back.
+   * Inserts the key, its fence and its outcome into the connection's open transaction. Does not
+   * commit.
    *
-   * <p>Call it once in an execution. After any exception the transaction must be rolled back; then
-   * nothing of it was executed. The handler may let the exception pass: the engine asks the {@link
-   * #resolver} how the key really ended.
+   * <p>Call it once in an execution. Any exception but the one about auto-commit mode has rolled
+   * the transaction back first, so that whoever catches it and commits, commits nothing of the work
+   * before it. What the handler does after it on this connection is a transaction of its own and
+   * not guarded: answer with what is recorded, or let the exception pass, and the engine asks the
+   * {@link #resolver} how the key really ended. Savepoints of the transaction are gone. A
+   * connection that a JTA transaction manager drives cannot be rolled back from here; there the
+   * exception has to reach the manager.
    *
    * @param outcome at most {@link LedgerGuardSettings#maxOutcomeBytes()} bytes
    * @throws AlreadyExecutedException if another transaction has committed this key
@@ -130,6 +133,22 @@ public final class LedgerGuard {
           "the ledger guard records within a transaction, but the connection is in auto-commit"
               + " mode; call setAutoCommit(false), or begin a transaction, first");
     }
+    try {
+      insert(connection, execution, outcome);
+    } catch (SQLException | RuntimeException e) {
+      // Not every database spoils the transaction itself, and a commit without the row would be a
+      // second execution.
+      try {
+        connection.rollback();
+      } catch (SQLException notRolledBack) {
+        e.addSuppressed(notRolledBack);
+      }
+      throw e;
+    }
+  }
+
+  private void insert(Connection connection, Execution execution, Outcome outcome)
+      throws SQLException {
     if (outcome.size() > settings.maxOutcomeBytes()) {
       throw new IllegalArgumentException(
           "the outcome has "

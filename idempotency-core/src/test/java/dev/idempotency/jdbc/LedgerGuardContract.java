@@ -13,6 +13,7 @@ import dev.idempotency.testing.TestClock;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Random;
@@ -102,6 +103,48 @@ abstract class LedgerGuardContract {
     }
 
     assertThat(effectsCommitted()).isEqualTo(1);
+  }
+
+  @Test
+  void handlerThatSwallowsTheRefusalAndCommitsExecutesNothing() throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    try (Connection second = transaction()) {
+      effect(second, 8);
+      assertThatThrownBy(() -> guard.record(second, new Owner(KEY, 8), SECOND))
+          .isInstanceOf(AlreadyExecutedException.class);
+      second.commit();
+    }
+
+    assertThat(effectsCommitted()).isEqualTo(1);
+    assertThat(recorded(KEY).outcome()).isEqualTo(FIRST);
+  }
+
+  @Test
+  void handlerThatSwallowsATooLargeOutcomeAndCommitsExecutesNothing() throws SQLException {
+    LedgerGuard small = LedgerGuard.create(settings().maxOutcomeBytes(4).build());
+
+    try (Connection connection = transaction()) {
+      effect(connection, 7);
+      assertThatThrownBy(() -> small.record(connection, new Owner(KEY, 7), FIRST))
+          .isInstanceOf(IllegalArgumentException.class);
+      connection.commit();
+    }
+
+    assertThat(effectsCommitted()).isZero();
+  }
+
+  @Test
+  void savepointsBeforeARefusalAreGone() throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    try (Connection second = transaction()) {
+      Savepoint before = second.setSavepoint();
+      assertThatThrownBy(() -> guard.record(second, new Owner(KEY, 8), SECOND))
+          .isInstanceOf(AlreadyExecutedException.class);
+      assertThatThrownBy(() -> second.rollback(before)).isInstanceOf(SQLException.class);
+      second.rollback();
+    }
   }
 
   @Test
@@ -224,14 +267,16 @@ abstract class LedgerGuardContract {
         Connection taker = transaction()) {
       makeImpatient(taker);
       guard.record(old, new Owner(KEY, 7), FIRST);
+      effect(taker, 8);
 
       assertThatThrownBy(() -> impatient.record(taker, new Owner(KEY, 8), SECOND))
           .isInstanceOf(SQLException.class);
 
-      taker.rollback();
+      taker.commit();
       old.commit();
     }
     assertThat(recorded(KEY).fence()).isEqualTo(7);
+    assertThat(effectsCommitted()).isZero();
   }
 
   @Test
