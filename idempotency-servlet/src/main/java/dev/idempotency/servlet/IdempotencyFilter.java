@@ -101,8 +101,10 @@ public final class IdempotencyFilter implements Filter {
     if (reading instanceof KeyHeader.Reading.Present present) {
       keyed(http, answer, chain, policy, present.key());
     } else if (reading instanceof KeyHeader.Reading.Unusable unusable) {
+      RequestBody.discard(http, answer);
       answers.problem(answer, unusable.problem(), unusable.detail());
     } else if (policy.keyUse() == RoutePolicy.KeyUse.REQUIRED) {
+      RequestBody.discard(http, answer);
       answers.problem(
           answer,
           Problem.KEY_MISSING,
@@ -121,6 +123,7 @@ public final class IdempotencyFilter implements Filter {
       throws IOException, ServletException {
     Optional<byte[]> body = RequestBody.read(http, policy.maxRequestBytes());
     if (body.isEmpty()) {
+      RequestBody.discard(http, answer);
       answers.problem(
           answer,
           Problem.REQUEST_TOO_LARGE,
