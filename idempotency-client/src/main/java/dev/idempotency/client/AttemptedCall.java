@@ -1,0 +1,20 @@
+package dev.idempotency.client;
+
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+
+/** An operation as its transport sends it. */
+interface AttemptedCall<R> {
+
+  /** Sends it; cancelling the future cancels the exchange. */
+  CompletableFuture<R> send(Duration limit);
+
+  /** What the classifier gets to see. */
+  Answer describe(R response);
+
+  /** How long the server says to wait; zero if it does not. */
+  Duration hint(R response);
+
+  /** Whether it may be sent a second time. */
+  boolean repeatable();
+}

@@ -1,0 +1,77 @@
+package dev.idempotency.client;
+
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandler;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/** One operation's attempts over HTTP. */
+final class HttpExchange<T> implements AttemptedCall<HttpExchange.Received<T>> {
+
+  private static final String KEY = "Idempotency-Key";
+  private static final String REPLAYED = "Idempotent-Replayed";
+
+  private final HttpTransport transport;
+  private final RetryableRequest request;
+  private final BodyHandler<T> handler;
+
+  HttpExchange(HttpTransport transport, RetryableRequest request, BodyHandler<T> handler) {
+    this.transport = transport;
+    this.request = request;
+    this.handler = handler;
+  }
+
+  /** A response, with what its body says about the problem. */
+  record Received<T>(HttpResponse<T> response, Optional<String> problemType) {
+
+    boolean replayed() {
+      return response
+          .headers()
+          .firstValue(REPLAYED)
+          .filter(value -> value.equalsIgnoreCase("true"))
+          .isPresent();
+    }
+  }
+
+  @Override
+  public CompletableFuture<Received<T>> send(Duration limit) {
+    var attempt = request.newAttempt();
+    request.key().ifPresent(key -> attempt.setHeader(KEY, key.value()));
+    ProblemPeek<T> peek = new ProblemPeek<>(handler);
+    CompletableFuture<HttpResponse<T>> sent = transport.send(attempt.build(), peek);
+    CompletableFuture<Received<T>> received =
+        sent.thenApply(response -> new Received<>(response, peek.problemType()));
+    // Cancelling a dependent future would leave the exchange running.
+    var unused =
+        received.whenComplete(
+            (value, failure) -> {
+              if (received.isCancelled()) {
+                sent.cancel(true);
+              }
+            });
+    return received;
+  }
+
+  @Override
+  public Answer describe(Received<T> received) {
+    return new Answer.Http(
+        received.response().statusCode(), received.problemType(), received.replayed());
+  }
+
+  @Override
+  public Duration hint(Received<T> received) {
+    return received
+        .response()
+        .headers()
+        .firstValue("Retry-After")
+        .map(value -> RetryAfter.parse(value, Instant.now()))
+        .orElse(Duration.ZERO);
+  }
+
+  @Override
+  public boolean repeatable() {
+    return request.repeatable();
+  }
+}
