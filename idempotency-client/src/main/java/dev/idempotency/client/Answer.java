@@ -33,4 +33,12 @@ public sealed interface Answer {
    * @param cause as the transport threw it
    */
   record None(Throwable cause) implements Answer {}
+
+  /**
+   * Nothing was sent: the body could not be made, the request is not valid, or the transport
+   * refused it, as an open circuit breaker does.
+   *
+   * @param cause as it was thrown
+   */
+  record NotSent(Throwable cause) implements Answer {}
 }

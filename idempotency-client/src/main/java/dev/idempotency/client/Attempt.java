@@ -19,4 +19,10 @@ record Attempt<R>(
     @Nullable Throwable failure,
     Verdict verdict,
     boolean doubt,
-    @Nullable Duration delay) {}
+    @Nullable Duration delay) {
+
+  /** The same, with none after it. */
+  Attempt<R> asLast() {
+    return new Attempt<>(number, value, failure, verdict, doubt, null);
+  }
+}

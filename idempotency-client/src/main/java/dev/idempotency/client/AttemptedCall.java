@@ -6,7 +6,10 @@ import java.util.concurrent.CompletableFuture;
 /** An operation as its transport sends it. */
 interface AttemptedCall<R> {
 
-  /** Sends it; cancelling the future cancels the exchange. */
+  /**
+   * Sends it; cancelling the future cancels the exchange. What is thrown, and does not come by the
+   * future, says that nothing was sent.
+   */
   CompletableFuture<R> send(Duration limit);
 
   /** What the classifier gets to see. */

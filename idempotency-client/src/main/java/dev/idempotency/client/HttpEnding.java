@@ -17,15 +17,27 @@ final class HttpEnding {
     if (received != null && (known || request.safe() || key.isEmpty())) {
       return new HttpResult<>(key, received.response(), received.replayed(), last.number());
     }
-    Throwable cause =
-        received == null
-            ? last.failure()
-            : new IOException("the server answered " + received.response().statusCode());
     if (key.isPresent()) {
       throw known
-          ? new NotExecutedException(key.get(), last.number(), cause)
-          : new OutcomeUnknownException(key.get(), last.number(), cause);
+          ? new NotExecutedException(key.get(), last.number(), last.failure())
+          : new OutcomeUnknownException(
+              key.get(),
+              last.number(),
+              received == null ? null : received.response(),
+              last.failure());
     }
-    throw cause instanceof IOException io ? io : new IOException("no answer", cause);
+    throw noAnswer(last.failure());
+  }
+
+  /** The loop itself failed, which it should not; the key is not lost for that. */
+  static IOException broken(RetryableRequest request, Throwable failure) {
+    return request
+        .key()
+        .<IOException>map(key -> new OutcomeUnknownException(key, 1, null, failure))
+        .orElseGet(() -> noAnswer(failure));
+  }
+
+  private static IOException noAnswer(@Nullable Throwable cause) {
+    return cause instanceof IOException io ? io : new IOException("no answer", cause);
   }
 }

@@ -3,22 +3,30 @@ package dev.idempotency.client;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandler;
 import java.time.Duration;
-import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /** One operation's attempts over HTTP. */
 final class HttpExchange<T> implements AttemptedCall<HttpExchange.Received<T>> {
 
-  private static final String KEY = "Idempotency-Key";
   private static final String REPLAYED = "Idempotent-Replayed";
 
   private final HttpTransport transport;
+  private final KeyHeader keyHeader;
+  private final InstantSource clock;
   private final RetryableRequest request;
   private final BodyHandler<T> handler;
 
-  HttpExchange(HttpTransport transport, RetryableRequest request, BodyHandler<T> handler) {
+  HttpExchange(
+      HttpTransport transport,
+      KeyHeader keyHeader,
+      InstantSource clock,
+      RetryableRequest request,
+      BodyHandler<T> handler) {
     this.transport = transport;
+    this.keyHeader = keyHeader;
+    this.clock = clock;
     this.request = request;
     this.handler = handler;
   }
@@ -38,11 +46,11 @@ final class HttpExchange<T> implements AttemptedCall<HttpExchange.Received<T>> {
   @Override
   public CompletableFuture<Received<T>> send(Duration limit) {
     var attempt = request.newAttempt();
-    request.key().ifPresent(key -> attempt.setHeader(KEY, key.value()));
-    ProblemPeek<T> peek = new ProblemPeek<>(handler);
-    CompletableFuture<HttpResponse<T>> sent = transport.send(attempt.build(), peek);
+    request.key().ifPresent(key -> attempt.setHeader(keyHeader.name(), keyHeader.format(key)));
+    ProblemReader<T> problem = new ProblemReader<>(handler);
+    CompletableFuture<HttpResponse<T>> sent = transport.send(attempt.build(), problem);
     CompletableFuture<Received<T>> received =
-        sent.thenApply(response -> new Received<>(response, peek.problemType()));
+        sent.thenApply(response -> new Received<>(response, problem.problemType()));
     // Cancelling a dependent future would leave the exchange running.
     var unused =
         received.whenComplete(
@@ -66,7 +74,7 @@ final class HttpExchange<T> implements AttemptedCall<HttpExchange.Received<T>> {
         .response()
         .headers()
         .firstValue("Retry-After")
-        .map(value -> RetryAfter.parse(value, Instant.now()))
+        .map(value -> RetryAfter.parse(value, clock.instant()))
         .orElse(Duration.ZERO);
   }
 

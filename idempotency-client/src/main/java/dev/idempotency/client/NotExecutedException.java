@@ -8,15 +8,27 @@ public final class NotExecutedException extends IOException {
 
   private static final long serialVersionUID = 1L;
 
-  private final transient RequestKey key;
+  private final String key;
+  private final int attempts;
 
   NotExecutedException(RequestKey key, int attempts, @Nullable Throwable cause) {
-    super("not executed; gave up after attempt " + attempts, cause);
-    this.key = key;
+    super(
+        "not executed; gave up after "
+            + attempts
+            + (attempts == 1 ? " attempt" : " attempts")
+            + (cause == null ? "" : ": " + cause),
+        cause);
+    this.key = key.value();
+    this.attempts = attempts;
   }
 
   /** The key of the operation. */
   public RequestKey key() {
-    return key;
+    return new RequestKey(key);
+  }
+
+  /** How often this call tried. */
+  public int attempts() {
+    return attempts;
   }
 }

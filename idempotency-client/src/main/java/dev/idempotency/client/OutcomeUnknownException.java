@@ -1,6 +1,7 @@
 package dev.idempotency.client;
 
 import java.io.IOException;
+import java.net.http.HttpResponse;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -14,29 +15,43 @@ public final class OutcomeUnknownException extends IOException {
 
   private static final long serialVersionUID = 1L;
 
-  private final transient RequestKey key;
+  private final String key;
   private final int attempts;
+  // A response holds on to its connection and its client: it does not outlive this process.
+  private final transient @Nullable HttpResponse<?> response;
 
-  OutcomeUnknownException(RequestKey key, int attempts, @Nullable Throwable cause) {
+  OutcomeUnknownException(
+      RequestKey key, int attempts, @Nullable HttpResponse<?> response, @Nullable Throwable cause) {
     super(
         "outcome unknown after "
             + attempts
             + (attempts == 1 ? " attempt" : " attempts")
             + "; ask again later with the same key: "
-            + (cause == null ? "no cause" : cause.getMessage()),
+            + (response != null
+                ? "the server answered " + response.statusCode()
+                : cause == null ? "no answer" : cause.toString()),
         cause);
-    this.key = key;
+    this.key = key.value();
     this.attempts = attempts;
+    this.response = response;
   }
 
   /** The key of the operation. */
   public RequestKey key() {
-    return key;
+    return new RequestKey(key);
   }
 
   /** How often this call tried. */
   public int attempts() {
     return attempts;
+  }
+
+  /**
+   * What the server answered last, such as a 503 or the 409 of an unknown outcome; empty if the
+   * last attempt had no answer, over gRPC, and after serialization.
+   */
+  public Optional<HttpResponse<?>> response() {
+    return Optional.ofNullable(response);
   }
 
   /** Finds one among a failure and its causes, as a gRPC stub throws it. */

@@ -22,7 +22,9 @@ public interface RetryListener {
     /** The next attempt would start after the deadline. */
     DEADLINE,
     /** The budget is empty. */
-    BUDGET
+    BUDGET,
+    /** The caller cancelled it, or was interrupted. */
+    CANCELLED
   }
 
   /**
@@ -36,10 +38,10 @@ public interface RetryListener {
   default void retrying(int attempt, Verdict verdict, Optional<Throwable> cause, Duration delay) {}
 
   /**
-   * The last attempt ended.
+   * The operation is not tried again. Told once for each operation.
    *
    * @param attempts how many there were
-   * @param verdict of the last one
+   * @param verdict of the last one; {@link Verdict#UNKNOWN} if it was cancelled
    * @param stop why there is no further one
    */
   default void ended(int attempts, Verdict verdict, Stop stop) {}

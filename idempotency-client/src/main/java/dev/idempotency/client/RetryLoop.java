@@ -8,11 +8,12 @@ import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,9 +27,12 @@ final class RetryLoop<R> {
   private final RetrySettings settings;
   private final AttemptedCall<R> call;
   private final long deadline;
+  private final AtomicBoolean ended = new AtomicBoolean();
   private volatile boolean doubt;
   private volatile boolean cancelled;
+  private volatile int started;
   private volatile @Nullable CompletableFuture<R> exchange;
+  private volatile @Nullable Attempt<R> last;
 
   private RetryLoop(RetrySettings settings, AttemptedCall<R> call, boolean doubt) {
     this.settings = settings;
@@ -56,8 +60,8 @@ final class RetryLoop<R> {
             .abortOn(Throwable.class)
             .withDelayFn(
                 context -> {
-                  Attempt<R> last = context.getLastResult();
-                  return last == null ? Duration.ZERO : Objects.requireNonNull(last.delay());
+                  Attempt<R> failed = context.getLastResult();
+                  return failed == null ? Duration.ZERO : Objects.requireNonNull(failed.delay());
                 })
             .build();
     CompletableFuture<Attempt<R>> loop =
@@ -70,7 +74,7 @@ final class RetryLoop<R> {
         loop.whenComplete(
             (attempt, failure) -> {
               if (failure != null) {
-                result.completeExceptionally(failure);
+                result.completeExceptionally(unwrapped(failure));
               } else {
                 result.complete(attempt);
               }
@@ -87,7 +91,8 @@ final class RetryLoop<R> {
 
   private void cancel(Future<?> loop) {
     cancelled = true;
-    loop.cancel(true);
+    end(started, Verdict.UNKNOWN, RetryListener.Stop.CANCELLED);
+    loop.cancel(false);
     CompletableFuture<R> current = exchange;
     if (current != null) {
       current.cancel(true);
@@ -95,36 +100,40 @@ final class RetryLoop<R> {
   }
 
   private CompletableFuture<Attempt<R>> attempt(int number) {
-    Duration left = Duration.ofNanos(deadline - settings.nanoTime.getAsLong());
-    Duration limit = left.compareTo(settings.attemptTimeout) < 0 ? left : settings.attemptTimeout;
-    CompletableFuture<R> sent = send(limit);
+    long now = settings.nanoTime.getAsLong();
+    Attempt<R> before = last;
+    // A busy machine may start late what was planned in time.
+    if (before != null && deadline - now <= 0) {
+      end(before.number(), before.verdict(), RetryListener.Stop.DEADLINE);
+      return CompletableFuture.completedFuture(before.asLast());
+    }
+    started = number;
+    long limit = Math.min(deadline - now, settings.attemptTimeout.toNanos());
+    CompletableFuture<R> sent;
+    try {
+      sent = guarded(call.send(Duration.ofNanos(limit)));
+    } catch (RuntimeException e) {
+      return CompletableFuture.completedFuture(
+          decide(number, null, e, verdictOn(new Answer.NotSent(e))));
+    }
     exchange = sent;
     if (cancelled) {
       sent.cancel(true);
     }
-    Future<?> timer = timer(sent, limit);
-    return sent.handle(
-        (value, failure) -> {
-          timer.cancel(false);
-          Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-          return decide(number, value, cause);
-        });
+    Future<?> timer = timer(sent, now + limit);
+    // Not within handle: Failsafe may cancel that one, and then it does not run.
+    var unused = sent.whenComplete((value, failure) -> timer.cancel(false));
+    return sent.handle((value, failure) -> decide(number, value, failure));
   }
 
-  private CompletableFuture<R> send(Duration limit) {
+  /** A future that may be ended from here, and takes the exchange along. */
+  private CompletableFuture<R> guarded(CompletableFuture<R> transport) {
     CompletableFuture<R> guarded = new CompletableFuture<>();
-    CompletableFuture<R> transport;
-    try {
-      transport = call.send(limit);
-    } catch (RuntimeException e) {
-      guarded.completeExceptionally(e);
-      return guarded;
-    }
     var unused =
         transport.whenComplete(
             (value, failure) -> {
               if (failure != null) {
-                guarded.completeExceptionally(failure);
+                guarded.completeExceptionally(unwrapped(failure));
               } else {
                 guarded.complete(value);
               }
@@ -140,45 +149,67 @@ final class RetryLoop<R> {
   }
 
   /** HttpClient's own time-out ends with the headers; this one covers the body too. */
-  private Future<?> timer(CompletableFuture<R> sent, Duration limit) {
+  private Future<?> timer(CompletableFuture<R> sent, long end) {
+    long left = Math.max(0, end - settings.nanoTime.getAsLong());
     return settings.scheduler.schedule(
         () ->
             sent.completeExceptionally(
-                new HttpTimeoutException("no complete answer within " + limit)),
-        Math.max(0, limit.toNanos()),
+                new HttpTimeoutException("no complete answer within the time-out")),
+        left,
         TimeUnit.NANOSECONDS);
   }
 
   private Attempt<R> decide(int number, @Nullable R value, @Nullable Throwable failure) {
-    Verdict verdict =
-        failure instanceof CancellationException
-            ? Verdict.UNKNOWN
-            : settings.classifier.classify(
-                value == null ? new Answer.None(cause(failure)) : call.describe(value));
+    if (value != null) {
+      return decide(number, value, null, verdictOn(call.describe(value)));
+    }
+    Throwable cause = failure == null ? new IllegalStateException("no answer") : failure;
+    Verdict verdict = cancelled ? Verdict.UNKNOWN : verdictOn(new Answer.None(cause));
+    return decide(number, null, cause, verdict);
+  }
+
+  private Attempt<R> decide(
+      int number, @Nullable R value, @Nullable Throwable failure, Verdict verdict) {
     doubt |= verdict.leavesDoubt();
     Duration delay = settings.delay(number, value == null ? Duration.ZERO : call.hint(value));
     RetryListener.@Nullable Stop stop = stop(number, verdict, delay);
     if (verdict == Verdict.FINAL) {
-      settings.budget.succeeded();
+      guard("retry budget", settings.budget, RetryBudget::succeeded);
     }
-    tell(
-        listener -> {
-          if (stop == null) {
-            listener.retrying(number, verdict, Optional.ofNullable(failure), delay);
-          } else {
-            listener.ended(number, verdict, stop);
-          }
-        });
-    return new Attempt<>(number, value, failure, verdict, doubt, stop == null ? delay : null);
+    if (stop != null) {
+      end(number, verdict, stop);
+    } else {
+      guard(
+          "retry listener",
+          settings.listener,
+          told -> told.retrying(number, verdict, Optional.ofNullable(failure), delay));
+    }
+    Attempt<R> attempt =
+        new Attempt<>(number, value, failure, verdict, doubt, stop == null ? delay : null);
+    last = attempt;
+    return attempt;
   }
 
-  private static Throwable cause(@Nullable Throwable failure) {
-    return failure == null ? new IllegalStateException("the transport answered nothing") : failure;
+  /** A classifier of the application that fails leaves the answer unjudged, and the key known. */
+  private Verdict verdictOn(Answer answer) {
+    try {
+      Verdict verdict = settings.classifier.classify(answer);
+      if (verdict != null) {
+        return verdict;
+      }
+      LOG.log(Level.WARNING, "the retry classifier has no verdict; the outcome counts as unknown");
+    } catch (RuntimeException e) {
+      LOG.log(Level.WARNING, "the retry classifier failed; the outcome counts as unknown", e);
+    }
+    return Verdict.UNKNOWN;
   }
 
   private RetryListener.@Nullable Stop stop(int number, Verdict verdict, Duration delay) {
     if (verdict == Verdict.FINAL) {
       return RetryListener.Stop.FINAL;
+    }
+    if (cancelled) {
+      return RetryListener.Stop.CANCELLED;
     }
     if (!verdict.mayRetry()) {
       return RetryListener.Stop.NOT_RETRYABLE;
@@ -193,16 +224,34 @@ final class RetryLoop<R> {
       return RetryListener.Stop.DEADLINE;
     }
     // Last, because it takes the token. An answer "in flight" is a sign of life.
-    return verdict == Verdict.IN_FLIGHT || settings.budget.tryRetry()
-        ? null
-        : RetryListener.Stop.BUDGET;
+    return verdict == Verdict.IN_FLIGHT || tokenTaken() ? null : RetryListener.Stop.BUDGET;
   }
 
-  private void tell(java.util.function.Consumer<RetryListener> event) {
-    try {
-      event.accept(settings.listener);
-    } catch (RuntimeException e) {
-      LOG.log(Level.WARNING, "the retry listener failed", e);
+  private boolean tokenTaken() {
+    boolean[] taken = new boolean[1];
+    guard("retry budget", settings.budget, budget -> taken[0] = budget.tryRetry());
+    return taken[0];
+  }
+
+  private void end(int attempts, Verdict verdict, RetryListener.Stop stop) {
+    if (ended.compareAndSet(false, true)) {
+      guard("retry listener", settings.listener, told -> told.ended(attempts, verdict, stop));
     }
+  }
+
+  private static <T> void guard(String name, T part, Consumer<T> event) {
+    try {
+      event.accept(part);
+    } catch (RuntimeException e) {
+      LOG.log(Level.WARNING, "the " + name + " failed", e);
+    }
+  }
+
+  private static Throwable unwrapped(Throwable failure) {
+    Throwable inner = failure;
+    while (inner instanceof CompletionException && inner.getCause() != null) {
+      inner = inner.getCause();
+    }
+    return inner;
   }
 }

@@ -2,6 +2,7 @@ package dev.idempotency.client;
 
 import dev.failsafe.spi.Scheduler;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.DoubleSupplier;
 import java.util.function.LongSupplier;
@@ -14,7 +15,8 @@ import java.util.function.LongSupplier;
  */
 public final class RetrySettings {
 
-  private static final Duration LONGEST = Duration.ofDays(1);
+  /** No setting and no hint of a server is longer: in nanoseconds it must fit a long, twice. */
+  static final Duration LONGEST = Duration.ofDays(1);
 
   final int maxAttempts;
   final Duration deadline;
@@ -26,6 +28,7 @@ public final class RetrySettings {
   final RetryListener listener;
   final Scheduler scheduler;
   final LongSupplier nanoTime;
+  final InstantSource clock;
   final DoubleSupplier random;
 
   private RetrySettings(Builder from) {
@@ -39,6 +42,7 @@ public final class RetrySettings {
     this.listener = from.listener;
     this.scheduler = from.scheduler;
     this.nanoTime = from.nanoTime;
+    this.clock = from.clock;
     this.random = from.random;
   }
 
@@ -59,15 +63,20 @@ public final class RetrySettings {
   Duration delay(int attempt, Duration floor) {
     double ceiling = Math.min(maxDelay.toNanos(), baseDelay.toNanos() * Math.pow(2, attempt - 1.0));
     if (!floor.isZero()) {
-      return floor.plusNanos((long) (random.getAsDouble() * baseDelay.toNanos()));
+      return clamp(floor).plusNanos((long) (random.getAsDouble() * baseDelay.toNanos()));
     }
     return Duration.ofNanos((long) (random.getAsDouble() * ceiling));
+  }
+
+  /** Zero to {@link #LONGEST}. */
+  static Duration clamp(Duration hint) {
+    return hint.isNegative() ? Duration.ZERO : hint.compareTo(LONGEST) > 0 ? LONGEST : hint;
   }
 
   /** Collects settings. Not thread-safe. */
   public static final class Builder {
 
-    private int maxAttempts = 6;
+    private int maxAttempts = 8;
     private Duration deadline = Duration.ofSeconds(30);
     private Duration attemptTimeout = Duration.ofSeconds(10);
     private Duration baseDelay = Duration.ofMillis(200);
@@ -77,11 +86,12 @@ public final class RetrySettings {
     private RetryListener listener = new RetryListener() {};
     private Scheduler scheduler = Scheduler.DEFAULT;
     private LongSupplier nanoTime = System::nanoTime;
+    private InstantSource clock = InstantSource.system();
     private DoubleSupplier random = () -> ThreadLocalRandom.current().nextDouble();
 
     private Builder() {}
 
-    /** How often an operation is tried at most, the first time included; 1 to 100, default 6. */
+    /** How often an operation is tried at most, the first time included; 1 to 100, default 8. */
     public Builder maxAttempts(int attempts) {
       if (attempts < 1 || attempts > 100) {
         throw new IllegalArgumentException("maxAttempts must be 1 to 100, but is " + attempts);
@@ -136,9 +146,10 @@ public final class RetrySettings {
     }
 
     /** Where attempts start and time-outs are kept; default Failsafe's own threads. */
-    Builder time(Scheduler threads, LongSupplier nanos, DoubleSupplier jitter) {
+    Builder time(Scheduler threads, LongSupplier nanos, InstantSource wall, DoubleSupplier jitter) {
       this.scheduler = threads;
       this.nanoTime = nanos;
+      this.clock = wall;
       this.random = jitter;
       return this;
     }

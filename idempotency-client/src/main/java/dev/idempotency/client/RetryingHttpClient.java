@@ -20,10 +20,12 @@ public final class RetryingHttpClient {
 
   private final HttpTransport transport;
   private final RetrySettings settings;
+  private final KeyHeader keyHeader;
 
-  private RetryingHttpClient(HttpTransport transport, RetrySettings settings) {
+  private RetryingHttpClient(HttpTransport transport, RetrySettings settings, KeyHeader keyHeader) {
     this.transport = transport;
     this.settings = settings;
+    this.keyHeader = keyHeader;
   }
 
   /** With the default settings. */
@@ -46,7 +48,20 @@ public final class RetryingHttpClient {
 
   /** With another way to send one attempt, for example through a circuit breaker. */
   public static RetryingHttpClient create(HttpTransport transport, RetrySettings settings) {
-    return new RetryingHttpClient(transport, settings);
+    return new RetryingHttpClient(transport, settings, KeyHeader.DEFAULT);
+  }
+
+  /** This client with another header for the key, such as {@code PayPal-Request-Id}. */
+  public RetryingHttpClient keyHeader(String name) {
+    return new RetryingHttpClient(transport, settings, new KeyHeader(name, keyHeader.quoted()));
+  }
+
+  /**
+   * This client with keys in quotes, as draft-ietf-httpapi-idempotency-key-header-07 has them. Most
+   * servers in production want them bare, ours takes both.
+   */
+  public RetryingHttpClient quotedKeys() {
+    return new RetryingHttpClient(transport, settings, new KeyHeader(keyHeader.name(), true));
   }
 
   /**
@@ -55,12 +70,13 @@ public final class RetryingHttpClient {
    * @throws OutcomeUnknownException if it may have been executed, and has no result
    * @throws NotExecutedException if it surely was not executed
    * @throws IOException if a request without a key got no answer
-   * @throws InterruptedException if this thread is interrupted: the exchange ends, the outcome is
-   *     unknown; the key is the request's
+   * @throws InterruptedCallException if this thread is interrupted: the exchange ends, the outcome
+   *     is unknown
+   * @throws InterruptedException the same, for a request without a key
    */
   public <T> HttpResult<T> send(RetryableRequest request, BodyHandler<T> handler)
       throws IOException, InterruptedException {
-    return await(sendAsync(request, handler));
+    return await(request, sendAsync(request, handler));
   }
 
   /**
@@ -72,7 +88,14 @@ public final class RetryingHttpClient {
    */
   public <T> HttpResult<T> resume(RequestKey key, RetryableRequest request, BodyHandler<T> handler)
       throws IOException, InterruptedException {
-    return await(start(request.withKey(key), handler, true));
+    RetryableRequest same = request.withKey(key);
+    return await(same, start(same, handler, true));
+  }
+
+  /** As {@link #resume}; cancelling the future ends the exchange, or the wait for the next one. */
+  public <T> CompletableFuture<HttpResult<T>> resumeAsync(
+      RequestKey key, RetryableRequest request, BodyHandler<T> handler) {
+    return start(request.withKey(key), handler, true);
   }
 
   /** As {@link #send}; cancelling the future ends the exchange, or the wait for the next one. */
@@ -84,13 +107,16 @@ public final class RetryingHttpClient {
   private <T> CompletableFuture<HttpResult<T>> start(
       RetryableRequest request, BodyHandler<T> handler, boolean doubt) {
     CompletableFuture<Attempt<HttpExchange.Received<T>>> loop =
-        RetryLoop.start(settings, new HttpExchange<>(transport, request, handler), doubt);
+        RetryLoop.start(
+            settings,
+            new HttpExchange<>(transport, keyHeader, settings.clock, request, handler),
+            doubt);
     CompletableFuture<HttpResult<T>> result = new CompletableFuture<>();
     var unused =
         loop.whenComplete(
             (last, failure) -> {
               if (failure != null) {
-                result.completeExceptionally(failure);
+                result.completeExceptionally(HttpEnding.broken(request, failure));
                 return;
               }
               try {
@@ -109,18 +135,21 @@ public final class RetryingHttpClient {
     return result;
   }
 
-  private static <T> HttpResult<T> await(CompletableFuture<HttpResult<T>> future)
+  private static <T> HttpResult<T> await(
+      RetryableRequest request, CompletableFuture<HttpResult<T>> future)
       throws IOException, InterruptedException {
     try {
       return future.get();
     } catch (InterruptedException e) {
       future.cancel(true);
+      if (request.key().isPresent()) {
+        InterruptedCallException interrupted = new InterruptedCallException(request.key().get());
+        interrupted.initCause(e);
+        throw interrupted;
+      }
       throw e;
     } catch (ExecutionException e) {
-      if (e.getCause() instanceof IOException io) {
-        throw io;
-      }
-      throw new IOException("the request failed in an unexpected way", e.getCause());
+      throw e.getCause() instanceof IOException io ? io : HttpEnding.broken(request, e);
     }
   }
 }

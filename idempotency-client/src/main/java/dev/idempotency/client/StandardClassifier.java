@@ -25,7 +25,11 @@ final class StandardClassifier implements RetryClassifier {
     if (answer instanceof Answer.Grpc grpc) {
       return ofGrpc(grpc);
     }
-    return ofFailure(((Answer.None) answer).cause());
+    if (answer instanceof Answer.None none) {
+      return ofFailure(none.cause());
+    }
+    // The same would be thrown again.
+    return Verdict.REFUSED;
   }
 
   private static Verdict ofHttp(Answer.Http answer) {
@@ -49,7 +53,10 @@ final class StandardClassifier implements RetryClassifier {
     return switch (answer.status()) {
       // RFC 8470 section 5.2, RFC 6585 section 4: refused before it was acted on.
       case 425, 429 -> Verdict.NOT_EXECUTED;
+      // RFC 9110 section 15.5.9: the server did not get the whole request, but a proxy may say so.
       case 408 -> Verdict.MAYBE_EXECUTED;
+      // Who is asking is checked before the key: this is no word on what an earlier attempt did.
+      case 401, 403, 407 -> Verdict.REFUSED;
       default -> answer.status() >= 500 ? Verdict.MAYBE_EXECUTED : Verdict.FINAL;
     };
   }
@@ -59,20 +66,25 @@ final class StandardClassifier implements RetryClassifier {
       return Verdict.FINAL;
     }
     String reason = answer.reason().orElse("");
+    // Our server's own words; the code of some of them is configurable.
+    switch (reason) {
+      case "IDEMPOTENCY_KEY_IN_FLIGHT":
+        return Verdict.IN_FLIGHT;
+      case "IDEMPOTENCY_OUTCOME_UNKNOWN":
+        return Verdict.UNKNOWN;
+      case "IDEMPOTENCY_STORE_UNAVAILABLE", "IDEMPOTENCY_HANDLERS_BUSY":
+        return Verdict.NOT_EXECUTED;
+      case "IDEMPOTENCY_CHECK_FAILED", "IDEMPOTENCY_POLICY_INVALID":
+        return Verdict.REFUSED;
+      default:
+        break;
+    }
     return switch (answer.code()) {
-      case "UNAVAILABLE" ->
-          reason.equals("IDEMPOTENCY_STORE_UNAVAILABLE")
-              ? Verdict.NOT_EXECUTED
-              : Verdict.MAYBE_EXECUTED;
-      case "DEADLINE_EXCEEDED" -> Verdict.MAYBE_EXECUTED;
+      case "UNAVAILABLE", "DEADLINE_EXCEEDED" -> Verdict.MAYBE_EXECUTED;
       // The response may be what was too large; the same message does not fit a second time.
       case "RESOURCE_EXHAUSTED" -> answer.tooLarge() ? Verdict.UNKNOWN : Verdict.NOT_EXECUTED;
-      case "ABORTED" ->
-          reason.equals("IDEMPOTENCY_KEY_IN_FLIGHT")
-              ? Verdict.IN_FLIGHT
-              : answer.retryHint() ? Verdict.NOT_EXECUTED : Verdict.FINAL;
-      case "FAILED_PRECONDITION" ->
-          reason.equals("IDEMPOTENCY_OUTCOME_UNKNOWN") ? Verdict.UNKNOWN : Verdict.FINAL;
+      case "ABORTED" -> answer.retryHint() ? Verdict.NOT_EXECUTED : Verdict.FINAL;
+      case "UNAUTHENTICATED", "PERMISSION_DENIED" -> Verdict.REFUSED;
       case "CANCELLED", "UNKNOWN", "INTERNAL", "DATA_LOSS" -> Verdict.UNKNOWN;
       default -> Verdict.FINAL;
     };

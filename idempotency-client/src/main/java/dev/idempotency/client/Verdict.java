@@ -8,6 +8,11 @@ public enum Verdict {
   IN_FLIGHT,
   /** This attempt surely executed nothing: tried again. */
   NOT_EXECUTED,
+  /**
+   * This attempt surely executed nothing, and trying again at once does not help: not tried again.
+   * It says nothing of earlier attempts.
+   */
+  REFUSED,
   /** Nobody knows whether this attempt executed: tried again, if the request is safe or keyed. */
   MAYBE_EXECUTED,
   /** Nobody knows, and trying again at once does not help: not tried again. */
