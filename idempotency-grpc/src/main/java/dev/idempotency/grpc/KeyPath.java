@@ -104,6 +104,22 @@ record KeyPath(List<FieldDescriptor> fields) {
     return (String) within.getField(leaf());
   }
 
+  /** Sets the text at the path, and makes the messages on the way that are not there. */
+  void write(Message.Builder request, String text) {
+    write(request, 0, text);
+  }
+
+  private void write(Message.Builder within, int depth, String text) {
+    FieldDescriptor field = fields.get(depth);
+    if (depth == fields.size() - 1) {
+      within.setField(field, text);
+    } else {
+      Message.Builder inner = ((Message) within.getField(field)).toBuilder();
+      write(inner, depth + 1, text);
+      within.setField(field, inner.buildPartial());
+    }
+  }
+
   /** Clears the text at the path, and nothing around it. */
   void clear(Message.Builder request) {
     clear(request, 0);

@@ -1,20 +1,12 @@
 package dev.idempotency.grpc;
 
 import com.google.protobuf.Descriptors.Descriptor;
-import com.google.protobuf.Descriptors.FieldDescriptor;
-import com.google.protobuf.Message;
 import dev.idempotency.IdempotencyConfig;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
-import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,7 +20,6 @@ import org.jspecify.annotations.Nullable;
 record MethodPlanner(
     Map<String, MethodSettings> overrides, MethodSettings defaults, IdempotencyConfig engine) {
 
-  private static final String CONVENTION = "idempotency_key";
   private static final Duration MIN_LEASE = Duration.ofMillis(100);
   private static final Duration MAX_LEASE = Duration.ofHours(1);
 
@@ -47,7 +38,7 @@ record MethodPlanner(
   }
 
   private <ReqT> Optional<MethodPlan<ReqT>> resolve(MethodDescriptor<ReqT, ?> method) {
-    com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = protoOf(method);
+    com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = KeyField.protoOf(method);
     if (method.isSafe() || (proto != null && PolicyOptions.hasNoSideEffects(proto))) {
       return Optional.empty();
     }
@@ -62,8 +53,8 @@ record MethodPlanner(
               + said.maxWait().get()
               + ", but in_flight is IN_FLIGHT_REJECT, which does not wait; drop one of the two");
     }
-    Optional<Descriptor> request = requestOf(method, proto);
-    Optional<KeyPath> marked = request.flatMap(MethodPlanner::markedKey);
+    Optional<Descriptor> request = KeyField.requestOf(method, proto);
+    Optional<KeyPath> marked = request.flatMap(KeyField::markedKey);
     boolean spoken = isSpoken(said);
     if (method.getType() != MethodDescriptor.MethodType.UNARY) {
       if (!spoken && marked.isEmpty()) {
@@ -71,7 +62,10 @@ record MethodPlanner(
       }
       checkStreaming(method.getType(), said);
     }
-    Optional<KeyPath> key = keyPath(said, request, marked);
+    Optional<KeyPath> key =
+        said.keyExtractor().isPresent()
+            ? Optional.empty()
+            : KeyField.path(said.keyField(), request, marked);
     if (!spoken && key.isEmpty()) {
       return Optional.empty();
     }
@@ -170,33 +164,6 @@ record MethodPlanner(
         || !said.endings().isEmpty();
   }
 
-  private static Optional<KeyPath> keyPath(
-      MethodSettings said, Optional<Descriptor> request, Optional<KeyPath> marked) {
-    if (said.keyExtractor().isPresent()) {
-      return Optional.empty();
-    }
-    if (said.keyField().isPresent()) {
-      String path = said.keyField().get();
-      return Optional.of(
-          KeyPath.of(
-              request.orElseThrow(
-                  () ->
-                      new IllegalArgumentException(
-                          "key field \""
-                              + path
-                              + "\" needs a protobuf request with descriptors;"
-                              + " use a KeyExtractor")),
-              path));
-    }
-    return marked.or(
-        () ->
-            request
-                .map(type -> type.findFieldByName(CONVENTION))
-                .filter(
-                    field -> field.getType() == FieldDescriptor.Type.STRING && !field.isRepeated())
-                .map(field -> new KeyPath(List.of(field))));
-  }
-
   // The extractor's type is the application's word: it was given for this very method.
   @SuppressWarnings("unchecked")
   private static <ReqT> RequestReader<ReqT> reader(
@@ -210,53 +177,5 @@ record MethodPlanner(
     KeyExtractor<ReqT> none = message -> Optional.empty();
     return new OpaqueRequestReader<>(
         said.keyExtractor().map(extractor -> (KeyExtractor<ReqT>) extractor).orElse(none), method);
-  }
-
-  private static com.google.protobuf.Descriptors.@Nullable MethodDescriptor protoOf(
-      MethodDescriptor<?, ?> method) {
-    return method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier supplier
-        ? supplier.getMethodDescriptor()
-        : null;
-  }
-
-  /** The type of the messages that the marshaller makes, if they can be read by descriptor. */
-  private static Optional<Descriptor> requestOf(
-      MethodDescriptor<?, ?> method,
-      com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto) {
-    if (method.getRequestMarshaller() instanceof MethodDescriptor.PrototypeMarshaller<?> marshaller
-        && marshaller.getMessagePrototype() != null) {
-      return marshaller.getMessagePrototype() instanceof Message message
-          ? Optional.of(message.getDescriptorForType())
-          : Optional.empty();
-    }
-    return proto == null ? Optional.empty() : Optional.of(proto.getInputType());
-  }
-
-  private static Optional<KeyPath> markedKey(Descriptor request) {
-    List<KeyPath> found = new ArrayList<>();
-    search(request, List.of(), new HashSet<>(), found);
-    if (found.size() > 1) {
-      throw new IllegalArgumentException(
-          "more than one field is marked as key: "
-              + found.stream().map(KeyPath::dotted).collect(Collectors.joining(", ")));
-    }
-    return found.stream().findFirst();
-  }
-
-  private static void search(
-      Descriptor type, List<FieldDescriptor> before, Set<Descriptor> seen, List<KeyPath> found) {
-    if (!seen.add(type)) {
-      return;
-    }
-    for (FieldDescriptor field : type.getFields()) {
-      List<FieldDescriptor> path = new ArrayList<>(before);
-      path.add(field);
-      if (PolicyOptions.ofField(field).getKey()) {
-        found.add(new KeyPath(path));
-      } else if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
-        search(field.getMessageType(), path, seen, found);
-      }
-    }
-    seen.remove(type);
   }
 }

@@ -1,0 +1,151 @@
+package dev.idempotency.grpc;
+
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.Message;
+import io.grpc.MethodDescriptor;
+import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The field of a method's request that holds the key: the one that the method option or the service
+ * option names, the one that is marked as key, or a string {@code idempotency_key}. Server and
+ * client find it in the same way. Immutable.
+ */
+public final class KeyField {
+
+  private static final String CONVENTION = "idempotency_key";
+
+  private final KeyPath path;
+
+  private KeyField(KeyPath path) {
+    this.path = path;
+  }
+
+  /**
+   * The field as the .proto says it.
+   *
+   * @return empty if nothing speaks of a field, or the requests cannot be read by descriptor
+   * @throws IllegalArgumentException if what the .proto says is invalid; names the method
+   */
+  public static Optional<KeyField> of(MethodDescriptor<?, ?> method) {
+    com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = protoOf(method);
+    try {
+      Optional<Descriptor> request = requestOf(method, proto);
+      Optional<String> named =
+          proto == null || request.isEmpty()
+              ? Optional.empty()
+              : PolicyOptions.settings(PolicyOptions.ofMethod(proto))
+                  .orElse(PolicyOptions.settings(PolicyOptions.ofService(proto)))
+                  .keyField();
+      return path(named, request, request.flatMap(KeyField::markedKey)).map(KeyField::new);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "method " + method.getFullMethodName() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** The key in a request; empty if it has none. */
+  public Optional<String> read(Message request) {
+    return Optional.of(in(request).read(request)).filter(key -> !key.isEmpty());
+  }
+
+  /** The same request with this key. */
+  public Message write(Message request, String key) {
+    Message.Builder builder = request.toBuilder();
+    in(request).write(builder, key);
+    return builder.build();
+  }
+
+  /** Equal types built twice, as with dynamic messages, have field handles of their own. */
+  private KeyPath in(Message request) {
+    Descriptor type = request.getDescriptorForType();
+    return path.fields().get(0).getContainingType() == type
+        ? path
+        : KeyPath.of(type, path.dotted());
+  }
+
+  @Override
+  public String toString() {
+    return path.dotted();
+  }
+
+  /** Where the key stands: at the path that a policy names, at the mark, or by convention. */
+  static Optional<KeyPath> path(
+      Optional<String> named, Optional<Descriptor> request, Optional<KeyPath> marked) {
+    if (named.isPresent()) {
+      String path = named.get();
+      return Optional.of(
+          KeyPath.of(
+              request.orElseThrow(
+                  () ->
+                      new IllegalArgumentException(
+                          "key field \""
+                              + path
+                              + "\" needs a protobuf request with descriptors;"
+                              + " use a KeyExtractor")),
+              path));
+    }
+    return marked.or(
+        () ->
+            request
+                .map(type -> type.findFieldByName(CONVENTION))
+                .filter(
+                    field -> field.getType() == FieldDescriptor.Type.STRING && !field.isRepeated())
+                .map(field -> new KeyPath(List.of(field))));
+  }
+
+  static com.google.protobuf.Descriptors.@Nullable MethodDescriptor protoOf(
+      MethodDescriptor<?, ?> method) {
+    return method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier supplier
+        ? supplier.getMethodDescriptor()
+        : null;
+  }
+
+  /** The type of the messages that the marshaller makes, if they can be read by descriptor. */
+  static Optional<Descriptor> requestOf(
+      MethodDescriptor<?, ?> method,
+      com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto) {
+    if (method.getRequestMarshaller() instanceof MethodDescriptor.PrototypeMarshaller<?> marshaller
+        && marshaller.getMessagePrototype() != null) {
+      return marshaller.getMessagePrototype() instanceof Message message
+          ? Optional.of(message.getDescriptorForType())
+          : Optional.empty();
+    }
+    return proto == null ? Optional.empty() : Optional.of(proto.getInputType());
+  }
+
+  static Optional<KeyPath> markedKey(Descriptor request) {
+    List<KeyPath> found = new ArrayList<>();
+    search(request, List.of(), new HashSet<>(), found);
+    if (found.size() > 1) {
+      throw new IllegalArgumentException(
+          "more than one field is marked as key: "
+              + found.stream().map(KeyPath::dotted).collect(Collectors.joining(", ")));
+    }
+    return found.stream().findFirst();
+  }
+
+  private static void search(
+      Descriptor type, List<FieldDescriptor> before, Set<Descriptor> seen, List<KeyPath> found) {
+    if (!seen.add(type)) {
+      return;
+    }
+    for (FieldDescriptor field : type.getFields()) {
+      List<FieldDescriptor> path = new ArrayList<>(before);
+      path.add(field);
+      if (PolicyOptions.ofField(field).getKey()) {
+        found.add(new KeyPath(path));
+      } else if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
+        search(field.getMessageType(), path, seen, found);
+      }
+    }
+    seen.remove(type);
+  }
+}
