@@ -34,22 +34,24 @@ final class RetryLoop<R> {
   private volatile @Nullable CompletableFuture<R> exchange;
   private volatile @Nullable Attempt<R> last;
 
-  private RetryLoop(RetrySettings settings, AttemptedCall<R> call, boolean doubt) {
+  private RetryLoop(RetrySettings settings, AttemptedCall<R> call, boolean doubt, Duration limit) {
     this.settings = settings;
     this.call = call;
     this.doubt = doubt;
-    this.deadline = settings.nanoTime.getAsLong() + settings.deadline.toNanos();
+    this.deadline =
+        settings.nanoTime.getAsLong() + Math.min(limit.toNanos(), settings.deadline.toNanos());
   }
 
   /**
    * Starts.
    *
    * @param doubt whether an earlier run of the operation may have executed
+   * @param limit what the caller's own deadline leaves; the settings' may be shorter
    * @return the last attempt; never fails but by cancellation, which ends the exchange too
    */
   static <R> CompletableFuture<Attempt<R>> start(
-      RetrySettings settings, AttemptedCall<R> call, boolean doubt) {
-    return new RetryLoop<>(settings, call, doubt).start();
+      RetrySettings settings, AttemptedCall<R> call, boolean doubt, Duration limit) {
+    return new RetryLoop<>(settings, call, doubt, limit).start();
   }
 
   private CompletableFuture<Attempt<R>> start() {

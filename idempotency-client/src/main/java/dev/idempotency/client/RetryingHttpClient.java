@@ -110,7 +110,8 @@ public final class RetryingHttpClient {
         RetryLoop.start(
             settings,
             new HttpExchange<>(transport, keyHeader, settings.clock, request, handler),
-            doubt);
+            doubt,
+            RetrySettings.LONGEST);
     CompletableFuture<HttpResult<T>> result = new CompletableFuture<>();
     var unused =
         loop.whenComplete(
