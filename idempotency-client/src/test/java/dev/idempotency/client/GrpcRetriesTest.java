@@ -380,6 +380,25 @@ class GrpcRetriesTest {
     assertThat(http.seen).hasSize(1);
   }
 
+  @Test
+  void theGuidesLines() throws Exception {
+    TillServer server = server(Transport.NETTY);
+    ManagedChannel managed = server.channel();
+    open.add(0, managed::shutdownNow);
+    server.answersToLose.set(1);
+    PayRequest request = REQUEST;
+
+    Channel channel = ClientInterceptors.intercept(managed, GrpcRetries.create());
+    TillServiceBlockingStub till = TillServiceGrpc.newBlockingStub(channel);
+
+    RequestKey key = RequestKey.derived("payment", "order-1");
+    PayResponse paid = GrpcRetries.withKey(till, key).pay(request);
+
+    assertThat(paid.getId()).isEqualTo("p-1");
+    PayResponse again = GrpcRetries.resume(till, key).pay(request);
+    assertThat(again).isEqualTo(paid);
+  }
+
   // gRPC's own retries
 
   @Test

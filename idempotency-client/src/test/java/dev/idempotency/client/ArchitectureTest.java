@@ -1,0 +1,54 @@
+package dev.idempotency.client;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+/** What is optional is used only by the classes that are named for it. */
+class ArchitectureTest {
+
+  private static final JavaClasses OURS =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("dev.idempotency.client");
+
+  @Test
+  void withoutGrpcAndMicrometerTheHttpHalfIsComplete() {
+    noClasses()
+        .that()
+        .haveNameNotMatching(
+            ".*\\.(Grpc\\w+|RetriedCall|KeyFields|MicrometerRetryListener)(\\$.*)?")
+        .should()
+        .dependOnClassesThat(
+            not(
+                resideInAnyPackage(
+                    "java..",
+                    "javax.net.ssl..",
+                    "dev.failsafe..",
+                    "com.fasterxml.jackson.core..",
+                    "org.jspecify..",
+                    "dev.idempotency.client")))
+        .orShould()
+        .dependOnClassesThat()
+        .haveNameMatching(".*\\.(Grpc\\w+|RetriedCall|KeyFields|MicrometerRetryListener)")
+        .check(OURS);
+  }
+
+  @Test
+  void onlyKeyFieldIsUsedOfTheServersHalf() {
+    noClasses()
+        .should()
+        .dependOnClassesThat(
+            resideInAnyPackage("dev.idempotency", "dev.idempotency.store..", "dev.idempotency.grpc")
+                .and(
+                    not(
+                        com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleName(
+                            "KeyField"))))
+        .check(OURS);
+  }
+}
