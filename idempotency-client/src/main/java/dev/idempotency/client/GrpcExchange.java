@@ -42,9 +42,10 @@ record GrpcExchange<ReqT, RespT>(
   record Received<RespT>(
       @Nullable Metadata headers, @Nullable RespT message, Status status, Metadata trailers) {
 
+    /** A mark in the headers is of a success; a connection may still break behind it. */
     boolean replayed() {
       return "true".equals(trailers.get(REPLAYED))
-          || (headers != null && "true".equals(headers.get(REPLAYED)));
+          || (status.isOk() && headers != null && "true".equals(headers.get(REPLAYED)));
     }
   }
 

@@ -112,6 +112,16 @@ class GrpcRetriesTest {
   }
 
   @Test
+  void aReplayThatBreaksBehindItsHeadersIsNoAnswer() throws Exception {
+    TillServer server = server(Transport.NETTY);
+    server.answersToLose.set(3);
+    server.lostAfterHeaders = true;
+    assertThat(GrpcRetries.withKey(stub(server), KEY).pay(REQUEST).getId()).isEqualTo("p-1");
+    assertThat(server.calls).hasValue(4);
+    assertThat(server.effects).hasValue(1);
+  }
+
+  @Test
   void theControlWithoutAKeyALostAnswerIsNotAskedForAndAnApplicationsRetryRunsTwice()
       throws Exception {
     TillServer server = server(Transport.NETTY);

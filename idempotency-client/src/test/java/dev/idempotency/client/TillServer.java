@@ -57,6 +57,7 @@ final class TillServer implements AutoCloseable {
   final AtomicInteger answersToLose = new AtomicInteger();
   volatile Handler handler = PAID;
   volatile Metadata lostWith = new Metadata();
+  volatile boolean lostAfterHeaders;
   private final String name = UUID.randomUUID().toString();
   private final IdempotencyEngine engine;
   private final Transport transport;
@@ -114,7 +115,7 @@ final class TillServer implements AutoCloseable {
 
             @Override
             public void sendHeaders(Metadata answer) {
-              if (!lost) {
+              if (!lost || lostAfterHeaders) {
                 super.sendHeaders(answer);
               }
             }
