@@ -67,12 +67,20 @@ final class ServiceProcess implements AutoCloseable {
     return new ServiceProcess(process, said, ready);
   }
 
+  int httpPort() {
+    return Integer.parseInt(ready.group(1));
+  }
+
+  int grpcPort() {
+    return Integer.parseInt(ready.group(2));
+  }
+
   HttpCaller http() {
-    return new HttpCaller(Integer.parseInt(ready.group(1)));
+    return new HttpCaller(httpPort());
   }
 
   GrpcCaller grpc() {
-    return new GrpcCaller(Integer.parseInt(ready.group(2)));
+    return new GrpcCaller(grpcPort());
   }
 
   String redis() {
