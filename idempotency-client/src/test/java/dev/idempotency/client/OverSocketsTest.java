@@ -143,12 +143,15 @@ class OverSocketsTest {
               try (Socket stalled = listening.accept()) {
                 requests.add(read(stalled));
                 stalled.getOutputStream().write(OK.substring(0, OK.length() - 2).getBytes(UTF_8));
-                try (Socket next = listening.accept()) {
-                  requests.add(read(next));
-                  next.getOutputStream().write(OK.getBytes(UTF_8));
+                while (true) {
+                  try (Socket next = listening.accept()) {
+                    requests.add(read(next));
+                    next.getOutputStream().write(OK.getBytes(UTF_8));
+                  }
                 }
               } catch (IOException e) {
-                requests.add(e.toString());
+                // The test is over.
+                return;
               }
             });
     thread.setDaemon(true);

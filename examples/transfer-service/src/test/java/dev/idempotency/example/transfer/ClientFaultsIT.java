@@ -337,7 +337,7 @@ class ClientFaultsIT {
       table.put("connections cut", (long) (http.cuts.get() + grpc.cuts.get()));
       table.put("answered 503 by the network", (long) http.answered503.get());
       table.put("Redis and service killed and restarted", (long) kills.get());
-      table.put("calls that ended with OutcomeUnknownException, resumed", (long) unknown.get());
+      table.put("ends with OutcomeUnknownException, each resumed", (long) unknown.get());
       table.put("executed", (long) ids.values().stream().mapToInt(List::size).sum());
       table.put(TWICE, ids.values().stream().filter(each -> each.size() > 1).count());
       table.put("calls told another result than the ledger's", wrong);
