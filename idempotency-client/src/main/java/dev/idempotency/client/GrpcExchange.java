@@ -153,17 +153,17 @@ record GrpcExchange<ReqT, RespT>(
     if (received.status().isOk()) {
       return Optional.empty();
     }
-    com.google.rpc.Status details =
-        StatusProto.fromStatusAndTrailers(received.status(), received.trailers());
-    for (Any detail : details.getDetailsList()) {
-      if (detail.is(type)) {
-        try {
+    try {
+      com.google.rpc.Status details =
+          StatusProto.fromStatusAndTrailers(received.status(), received.trailers());
+      for (Any detail : details.getDetailsList()) {
+        if (detail.is(type)) {
           return Optional.of(detail.unpack(type));
-        } catch (InvalidProtocolBufferException e) {
-          // A damaged detail says nothing.
-          continue;
         }
       }
+    } catch (InvalidProtocolBufferException | IllegalArgumentException e) {
+      // Damaged details, or those of another status, say nothing.
+      return Optional.empty();
     }
     return Optional.empty();
   }

@@ -91,9 +91,11 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
               if (failure == null) {
                 deliver(sent.ending(last));
               } else if (!attempts.isCancelled()) {
+                // The loop itself failed, which it should not; the key is not lost for that.
+                Metadata none = new Metadata();
                 deliver(
                     new GrpcExchange.Received<>(
-                        null, null, Status.fromThrowable(failure), new Metadata()));
+                        null, null, sent.unknown(Status.fromThrowable(failure), none, 1), none));
               }
             });
   }

@@ -18,6 +18,7 @@ import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -323,6 +324,21 @@ class GrpcRetriesTest {
     StatusRuntimeException thrown =
         failure(() -> GrpcRetries.withKey(stub(server), KEY).pay(REQUEST));
     assertThat(unknown(thrown).attempts()).isEqualTo(1);
+  }
+
+  @Test
+  void detailsThatContradictTheStatusAreNotRead() throws Exception {
+    TillServer server = server(Transport.NETTY);
+    server.answersToLose.set(1);
+    server.lostWith =
+        StatusProto.toStatusRuntimeException(
+                com.google.rpc.Status.newBuilder()
+                    .setCode(com.google.rpc.Code.ABORTED_VALUE)
+                    .setMessage("not the status that it comes with")
+                    .build())
+            .getTrailers();
+    assertThat(GrpcRetries.withKey(stub(server), KEY).pay(REQUEST).getId()).isEqualTo("p-1");
+    assertThat(server.calls).hasValue(2);
   }
 
   @Test
