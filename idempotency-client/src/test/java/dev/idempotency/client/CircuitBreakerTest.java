@@ -15,8 +15,10 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Resilience4j's circuit breaker around each attempt, inside of the retries. */
+@Timeout(60)
 class CircuitBreakerTest {
 
   private final ManualTime time = new ManualTime();

@@ -37,11 +37,13 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.DoubleSupplier;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The loop's rules, in manual time against a scripted server. */
+@Timeout(60)
 class RetryingHttpClientTest {
 
   private static final IOException LOST = new IOException("connection reset");
