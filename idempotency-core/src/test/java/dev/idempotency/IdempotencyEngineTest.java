@@ -12,6 +12,7 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import dev.idempotency.testing.FlakyStore;
 import dev.idempotency.testing.TestClock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,7 +31,8 @@ class IdempotencyEngineTest {
 
   private final TestClock clock = new TestClock();
   private final ManualThreads threads = new ManualThreads(clock);
-  private final FlakyStore store = new FlakyStore(InMemoryIdempotencyStore.create(clock, 100_000));
+  private final FlakyStore store =
+      FlakyStore.silent(InMemoryIdempotencyStore.create(clock, 100_000));
   private final Recorder events = new Recorder();
 
   private static Operation operation(String request) {

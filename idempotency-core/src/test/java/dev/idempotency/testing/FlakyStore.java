@@ -1,4 +1,4 @@
-package dev.idempotency;
+package dev.idempotency.testing;
 
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
@@ -15,10 +15,12 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
-/** A store that can be unreachable, before it acts or after. */
-final class FlakyStore implements IdempotencyStore {
+/** A store that can be unreachable, before it acts or after. Thread-safe. */
+public final class FlakyStore implements IdempotencyStore {
 
-  enum Fault {
+  /** What happens to calls. */
+  public enum Fault {
+    /** Nothing: they go through. */
     NONE,
     /** The request never arrives. */
     REQUEST_LOST,
@@ -26,11 +28,25 @@ final class FlakyStore implements IdempotencyStore {
     REPLY_LOST
   }
 
-  private final IdempotencyStore inner;
-  volatile Fault fault = Fault.NONE;
+  /** The fault of every call from now on. */
+  public volatile Fault fault = Fault.NONE;
 
-  FlakyStore(IdempotencyStore inner) {
+  private final IdempotencyStore inner;
+  private final boolean announces;
+
+  private FlakyStore(IdempotencyStore inner, boolean announces) {
     this.inner = inner;
+    this.announces = announces;
+  }
+
+  /** In front of a store, with its announcements of settled keys. */
+  public static FlakyStore of(IdempotencyStore inner) {
+    return new FlakyStore(inner, true);
+  }
+
+  /** Without announcements: waiters must get along by looking. */
+  public static FlakyStore silent(IdempotencyStore inner) {
+    return new FlakyStore(inner, false);
   }
 
   private <T> T through(Supplier<T> call) {
@@ -85,7 +101,9 @@ final class FlakyStore implements IdempotencyStore {
 
   @Override
   public void onSettled(Consumer<String> listener) {
-    // Silent on purpose: waiters must get along without announcements.
+    if (announces) {
+      inner.onSettled(listener);
+    }
   }
 
   @Override

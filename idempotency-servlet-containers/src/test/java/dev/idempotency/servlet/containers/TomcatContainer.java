@@ -1,0 +1,59 @@
+package dev.idempotency.servlet.containers;
+
+import jakarta.servlet.DispatcherType;
+import jakarta.servlet.Filter;
+import jakarta.servlet.http.HttpServlet;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.apache.catalina.Context;
+import org.apache.catalina.Wrapper;
+import org.apache.catalina.startup.Tomcat;
+import org.apache.coyote.http2.Http2Protocol;
+import org.apache.tomcat.util.descriptor.web.FilterDef;
+import org.apache.tomcat.util.descriptor.web.FilterMap;
+
+/** Tomcat, 10.1 or 11. */
+final class TomcatContainer implements Container {
+
+  /** Held, or its level is forgotten with it. */
+  private static final Logger LOG = Logger.getLogger("org.apache");
+
+  @Override
+  public Running start(List<Filter> filters, HttpServlet servlet) throws Exception {
+    LOG.setLevel(Level.OFF);
+    Path directory = Files.createTempDirectory("tomcat-");
+    Tomcat tomcat = new Tomcat();
+    tomcat.setBaseDir(directory.toString());
+    tomcat.setPort(0);
+    tomcat.getConnector().setProperty("address", "127.0.0.1");
+    tomcat.getConnector().addUpgradeProtocol(new Http2Protocol());
+    Context context = tomcat.addContext("", directory.toString());
+    for (Filter filter : filters) {
+      FilterDef definition = new FilterDef();
+      definition.setFilterName("filter " + context.findFilterDefs().length);
+      definition.setFilter(filter);
+      definition.setAsyncSupported("true");
+      context.addFilterDef(definition);
+      FilterMap mapping = new FilterMap();
+      mapping.setFilterName(definition.getFilterName());
+      mapping.addURLPattern("/*");
+      for (DispatcherType type : DISPATCHERS) {
+        mapping.setDispatcher(type.name());
+      }
+      context.addFilterMap(mapping);
+    }
+    Wrapper wrapper = Tomcat.addServlet(context, "application", servlet);
+    wrapper.setAsyncSupported(true);
+    context.addServletMappingDecoded("/*", "application");
+    tomcat.start();
+    return new Running(
+        tomcat.getConnector().getLocalPort(),
+        () -> {
+          tomcat.stop();
+          tomcat.destroy();
+        });
+  }
+}

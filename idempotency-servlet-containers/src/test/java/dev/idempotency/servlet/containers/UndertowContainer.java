@@ -1,0 +1,57 @@
+package dev.idempotency.servlet.containers;
+
+import io.undertow.Undertow;
+import io.undertow.UndertowOptions;
+import io.undertow.servlet.Servlets;
+import io.undertow.servlet.api.DeploymentInfo;
+import io.undertow.servlet.api.DeploymentManager;
+import io.undertow.servlet.api.FilterInfo;
+import io.undertow.servlet.api.ServletInfo;
+import io.undertow.servlet.util.ImmediateInstanceFactory;
+import jakarta.servlet.DispatcherType;
+import jakarta.servlet.Filter;
+import jakarta.servlet.http.HttpServlet;
+import java.net.InetSocketAddress;
+import java.util.List;
+
+/** Undertow. */
+final class UndertowContainer implements Container {
+
+  @Override
+  public Running start(List<Filter> filters, HttpServlet servlet) throws Exception {
+    DeploymentInfo application =
+        Servlets.deployment()
+            .setClassLoader(getClass().getClassLoader())
+            .setContextPath("/")
+            .setDeploymentName("application");
+    for (Filter filter : filters) {
+      String name = "filter " + application.getFilters().size();
+      application.addFilter(
+          new FilterInfo(name, filter.getClass(), new ImmediateInstanceFactory<>(filter))
+              .setAsyncSupported(true));
+      for (DispatcherType type : DISPATCHERS) {
+        application.addFilterUrlMapping(name, "/*", type);
+      }
+    }
+    application.addServlet(
+        new ServletInfo("application", servlet.getClass(), new ImmediateInstanceFactory<>(servlet))
+            .addMapping("/*")
+            .setAsyncSupported(true));
+    DeploymentManager manager = Servlets.newContainer().addDeployment(application);
+    manager.deploy();
+    Undertow server =
+        Undertow.builder()
+            .setServerOption(UndertowOptions.ENABLE_HTTP2, true)
+            .addHttpListener(0, "127.0.0.1")
+            .setHandler(manager.start())
+            .build();
+    server.start();
+    return new Running(
+        ((InetSocketAddress) server.getListenerInfo().get(0).getAddress()).getPort(),
+        () -> {
+          server.stop();
+          manager.stop();
+          manager.undeploy();
+        });
+  }
+}
