@@ -96,6 +96,11 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     return behind;
   }
 
+  /** The container takes its response back; what the handler still answers goes to the record. */
+  void detach() {
+    setResponse(new DetachedResponse(behind()));
+  }
+
   private HttpServletResponse behind() {
     return (HttpServletResponse) getResponse();
   }

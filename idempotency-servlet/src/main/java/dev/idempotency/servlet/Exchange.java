@@ -9,7 +9,10 @@ import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +25,9 @@ final class Exchange {
 
   private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
 
+  /** What gRPC's half has, where the container knows no limit. */
+  private static final Duration LIMIT_AFTER_CLIENT = Duration.ofMinutes(10);
+
   private final FilterSettings settings;
   private final Answers answers;
   private final BufferedRequest request;
@@ -31,6 +37,7 @@ final class Exchange {
   private final AtomicBoolean answered = new AtomicBoolean();
   private volatile @Nullable ExchangeAsyncContext async;
   private volatile boolean startedInThisDispatch;
+  private volatile @Nullable CompletableFuture<Void> end;
 
   Exchange(
       FilterSettings settings,
@@ -83,6 +90,10 @@ final class Exchange {
    * @param errorPages whether the container may still make one
    */
   void finish(boolean errorPages) throws IOException {
+    CompletableFuture<Void> awaited = end;
+    if (awaited != null) {
+      awaited.complete(null);
+    }
     response.drainWriter();
     if (!answered.compareAndSet(false, true)) {
       return;
@@ -208,9 +219,32 @@ final class Exchange {
     return true;
   }
 
+  /**
+   * The client went while asynchronous work goes on. What the handler answers is stored all the
+   * same, for the client's retry; if it does not within the time that it would have had from now,
+   * it ends in doubt.
+   *
+   * @param millis the container's limit; none if not above zero
+   */
+  void clientGone(long millis) {
+    response.detach();
+    CompletableFuture<Void> awaited = new CompletableFuture<>();
+    end = awaited;
+    long limit = millis > 0 ? millis : LIMIT_AFTER_CLIENT.toMillis();
+    var unused =
+        awaited
+            .orTimeout(limit, TimeUnit.MILLISECONDS)
+            .whenCompleteAsync(
+                (done, late) -> {
+                  if (late != null) {
+                    failAsync();
+                  }
+                });
+  }
+
   /** The container has ended the request: too late to answer, not too late to store. */
   void ended() {
-    if (answered.compareAndSet(false, true)) {
+    if (end == null && answered.compareAndSet(false, true)) {
       response.body().ignoreMore();
       execution.endInDoubt();
       LOG.log(
@@ -230,7 +264,8 @@ final class Exchange {
 
   AsyncContext startAsync(ServletRequest started, ServletResponse answer, boolean original) {
     AsyncContext container = request.startContainerAsync(started, answer);
-    ExchangeAsyncContext context = new ExchangeAsyncContext(this, container, original);
+    ExchangeAsyncContext context =
+        new ExchangeAsyncContext(this, container, started, answer, original);
     container.addListener(context.listener());
     async = context;
     startedInThisDispatch = true;

@@ -21,13 +21,30 @@ final class ExchangeAsyncContext implements AsyncContext {
 
   private final Exchange exchange;
   private final AsyncContext container;
+  private final ServletRequest request;
+  private final ServletResponse response;
   private final boolean original;
   private final List<Registered> listeners = new CopyOnWriteArrayList<>();
   private volatile boolean ended;
+  private volatile boolean containerEnds;
 
-  ExchangeAsyncContext(Exchange exchange, AsyncContext container, boolean original) {
+  /**
+   * A view.
+   *
+   * @param request that the work was started with; kept here, because the container forgets it when
+   *     the client is gone, and the handler may not be at its end
+   * @param original whether these are not the handler's own wrappers
+   */
+  ExchangeAsyncContext(
+      Exchange exchange,
+      AsyncContext container,
+      ServletRequest request,
+      ServletResponse response,
+      boolean original) {
     this.exchange = exchange;
     this.container = container;
+    this.request = request;
+    this.response = response;
     this.original = original;
   }
 
@@ -42,41 +59,58 @@ final class ExchangeAsyncContext implements AsyncContext {
       LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
     } finally {
       ended = true;
+      completeContainer();
+    }
+  }
+
+  private void completeContainer() {
+    try {
       container.complete();
+    } catch (IllegalStateException e) {
+      if (!containerEnds) {
+        throw e;
+      }
+      LOG.log(System.Logger.Level.DEBUG, "the container has ended the request before", e);
     }
   }
 
   @Override
   public void dispatch() {
-    beforeDispatch();
-    container.dispatch();
+    dispatch(container::dispatch);
   }
 
   @Override
   public void dispatch(String path) {
-    beforeDispatch();
-    container.dispatch(path);
+    dispatch(() -> container.dispatch(path));
   }
 
   @Override
   public void dispatch(ServletContext context, String path) {
-    beforeDispatch();
-    container.dispatch(context, path);
+    dispatch(() -> container.dispatch(context, path));
   }
 
-  private void beforeDispatch() {
+  private void dispatch(Runnable dispatch) {
     ended = true;
     exchange.expectDispatch();
+    try {
+      dispatch.run();
+    } catch (IllegalStateException e) {
+      if (containerEnds) {
+        // The rest of the handler was behind the dispatch, and will not come.
+        exchange.failAsync();
+      }
+      throw e;
+    }
   }
 
   @Override
   public ServletRequest getRequest() {
-    return container.getRequest();
+    return request;
   }
 
   @Override
   public ServletResponse getResponse() {
-    return container.getResponse();
+    return response;
   }
 
   @Override
@@ -136,6 +170,13 @@ final class ExchangeAsyncContext implements AsyncContext {
     @Override
     public void onError(AsyncEvent event) {
       tell(event, AsyncListener::onError);
+      // Only the container's own reading and writing fails so: what the handler throws was seen.
+      if (!ended && event.getThrowable() instanceof IOException) {
+        exchange.clientGone(container.getTimeout());
+        containerEnds = true;
+        container.complete();
+        return;
+      }
       endUnlessEnded();
     }
 
@@ -148,6 +189,7 @@ final class ExchangeAsyncContext implements AsyncContext {
 
     @Override
     public void onComplete(AsyncEvent event) {
+      containerEnds = true;
       tell(event, AsyncListener::onComplete);
       exchange.ended();
     }
