@@ -56,6 +56,11 @@ enum GrpcTransport implements Transport {
   }
 
   @Override
+  public String column() {
+    return "gRPC";
+  }
+
+  @Override
   public Server serve(IdempotencyEngine engine, Handler handler) throws Exception {
     String name = UUID.randomUUID().toString();
     ServerBuilder<?> builder =

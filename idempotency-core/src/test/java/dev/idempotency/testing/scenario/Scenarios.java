@@ -396,7 +396,7 @@ public final class Scenarios {
     stage.countingHandler();
     Call call = stage.call("").on(Route.SMALL);
     expect(
-        stage.ask(call.saying(new byte[100 * Transport.SMALL_REQUEST])),
+        stage.ask(call.saying(new byte[10 * Transport.SMALL_REQUEST])),
         Kind.REQUEST_TOO_LARGE,
         false);
     assertThat(stage.runs()).isZero();

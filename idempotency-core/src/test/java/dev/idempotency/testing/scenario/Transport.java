@@ -12,9 +12,12 @@ public interface Transport {
   /** The longest request that {@link Call.Route#SMALL} takes, in bytes. */
   int SMALL_REQUEST = 2_000;
 
-  /** As the tables in the documentation name it. */
+  /** As the report of the tests names it. */
   @Override
   String toString();
+
+  /** The column of the scenario table in {@code docs/http.md} that it stands in. */
+  String column();
 
   /**
    * Starts a server on a free port.

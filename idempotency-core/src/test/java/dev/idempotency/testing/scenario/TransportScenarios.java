@@ -1,5 +1,6 @@
 package dev.idempotency.testing.scenario;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.DynamicContainer.dynamicContainer;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
@@ -10,13 +11,16 @@ import dev.idempotency.store.redis.RedisIdempotencyStore;
 import dev.idempotency.testing.RedisProcess;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
@@ -43,6 +47,21 @@ public abstract class TransportScenarios {
   @TestFactory
   Stream<DynamicContainer> onRedis() {
     return transports().stream().map(transport -> scenarios(transport, this::redisStore));
+  }
+
+  /** What is not played must be told, and what is told must be played. */
+  @Test
+  void theTableInTheDocumentationIsTrue() throws Exception {
+    ScenarioTable table = ScenarioTable.read();
+    for (Transport transport : transports()) {
+      try (Stage stage = new Stage(transport, InMemoryIdempotencyStore.create())) {
+        Map<String, String> expected = new LinkedHashMap<>();
+        for (Scenario scenario : Scenarios.all()) {
+          expected.put(scenario.name(), stage.cannot(scenario).isEmpty() ? "✓" : "–");
+        }
+        assertThat(table.column(transport.column())).isEqualTo(expected);
+      }
+    }
   }
 
   private IdempotencyStore redisStore() {

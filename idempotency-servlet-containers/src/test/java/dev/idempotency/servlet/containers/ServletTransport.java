@@ -1,5 +1,6 @@
 package dev.idempotency.servlet.containers;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.idempotency.IdempotencyEngine;
@@ -34,6 +35,11 @@ record ServletTransport(Container container, HttpClient.Version version) impleme
   @Override
   public String toString() {
     return Container.nameOfThisRun() + ", " + version;
+  }
+
+  @Override
+  public String column() {
+    return Container.nameOfThisRun();
   }
 
   @Override
@@ -128,11 +134,7 @@ record ServletTransport(Container container, HttpClient.Version version) impleme
               .firstValue("Content-Type")
               .filter(type -> type.startsWith("application/problem+json"))
               .isPresent();
-      Matcher type =
-          PROBLEM.matcher(
-              isProblem
-                  ? new String(response.body(), java.nio.charset.StandardCharsets.UTF_8)
-                  : "");
+      Matcher type = PROBLEM.matcher(isProblem ? new String(response.body(), UTF_8) : "");
       if (!type.find()) {
         return Optional.empty();
       }
