@@ -71,6 +71,7 @@ enum GrpcTransport implements Transport {
     IdempotencyInterceptor interceptor =
         IdempotencyInterceptor.builder(engine)
             .scope((call, headers) -> Optional.ofNullable(headers.get(CALLER)).orElse(""))
+            .limitAfterCancel(Duration.ofSeconds(1))
             .build();
     io.grpc.Server server =
         builder.addService(interceptor.intercept(new Service(handler))).build().start();
@@ -129,7 +130,7 @@ enum GrpcTransport implements Transport {
       }
 
       @Override
-      public void detach() {
+      public void detach(Duration limit) {
         // Every handler of a stub may answer later.
       }
 

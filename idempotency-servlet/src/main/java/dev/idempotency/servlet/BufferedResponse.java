@@ -63,8 +63,8 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     return Optional.ofNullable(error);
   }
 
-  /** What the handler has answered. */
-  RecordedResponse recorded(ReplayedHeaders replayed) {
+  /** What the handler has answered. Never from a response that the container has taken back. */
+  synchronized RecordedResponse recorded(ReplayedHeaders replayed) {
     List<RecordedResponse.Header> kept = new ArrayList<>();
     if (typeSet && getContentType() != null) {
       kept.add(new RecordedResponse.Header("Content-Type", getContentType()));
@@ -97,7 +97,7 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   }
 
   /** The container takes its response back; what the handler still answers goes to the record. */
-  void detach() {
+  synchronized void detach() {
     setResponse(new DetachedResponse(behind()));
   }
 

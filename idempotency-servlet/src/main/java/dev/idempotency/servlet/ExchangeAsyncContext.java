@@ -57,6 +57,12 @@ final class ExchangeAsyncContext implements AsyncContext {
       exchange.finish(false);
     } catch (IOException e) {
       LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
+    } catch (IllegalStateException e) {
+      // The container took its response back while the stored answer was on its way.
+      if (!containerEnds) {
+        throw e;
+      }
+      LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
     } finally {
       ended = true;
       completeContainer();
@@ -172,9 +178,9 @@ final class ExchangeAsyncContext implements AsyncContext {
       tell(event, AsyncListener::onError);
       // Only the container's own reading and writing fails so: what the handler throws was seen.
       if (!ended && event.getThrowable() instanceof IOException) {
-        exchange.clientGone(container.getTimeout());
         containerEnds = true;
-        container.complete();
+        exchange.clientGone(container.getTimeout());
+        completeContainer();
         return;
       }
       endUnlessEnded();

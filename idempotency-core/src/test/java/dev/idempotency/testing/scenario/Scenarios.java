@@ -1,6 +1,7 @@
 package dev.idempotency.testing.scenario;
 
 import static dev.idempotency.testing.scenario.Stage.bytes;
+import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.idempotency.Execution;
@@ -9,10 +10,13 @@ import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.testing.FlakyStore;
 import dev.idempotency.testing.scenario.Call.Route;
 import dev.idempotency.testing.scenario.Reply.Kind;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 
 /** The list. Each scenario says what a client sees, and how often the application ran. */
 public final class Scenarios {
@@ -50,6 +54,7 @@ public final class Scenarios {
           new Scenario("in doubt, an operator gives the result", Scenarios::operatorResolves),
           new Scenario("answered on another thread", Scenarios::async),
           new Scenario("the client goes, its retry gets the result", Scenarios::clientGone),
+          new Scenario("the client goes, no answer comes: outcome unknown", Scenarios::lost),
           new Scenario("a waiting client goes, nothing else changes", Scenarios::waiterGone),
           new Scenario("a result too large to keep is never run again", Scenarios::notKept),
           REQUEST_TOO_LARGE,
@@ -360,6 +365,21 @@ public final class Scenarios {
     Reply retry = stage.ask(call);
     expect(retry, Kind.RESULT, true);
     assertThat(retry.text()).isEqualTo("paid, unseen");
+    assertThat(stage.runs()).isEqualTo(1);
+  }
+
+  private static void lost(Stage stage) throws Exception {
+    BlockingQueue<Work> started = new LinkedBlockingQueue<>();
+    stage.handler(
+        work -> {
+          work.detach(Duration.ofMillis(300));
+          started.add(work);
+        });
+    Call call = stage.call("pay").on(Route.WAIT);
+    CompletableFuture<Reply> first = stage.send(call);
+    assertThat(started.poll(20, SECONDS)).isNotNull();
+    first.cancel(true);
+    expect(stage.ask(call), Kind.OUTCOME_UNKNOWN, false);
     assertThat(stage.runs()).isEqualTo(1);
   }
 

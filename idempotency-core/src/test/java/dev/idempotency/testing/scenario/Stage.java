@@ -142,7 +142,7 @@ public final class Stage implements AutoCloseable {
     Held held = new Held(new LinkedBlockingQueue<>());
     handler =
         work -> {
-          work.detach();
+          work.detach(Duration.ofMinutes(1));
           held.queue.add(work);
         };
     return held;

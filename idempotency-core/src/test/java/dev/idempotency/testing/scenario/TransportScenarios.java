@@ -15,11 +15,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
@@ -47,6 +49,13 @@ public abstract class TransportScenarios {
   @TestFactory
   Stream<DynamicContainer> onRedis() {
     return transports().stream().map(transport -> scenarios(transport, this::redisStore));
+  }
+
+  /** The order of events between threads is another one each time. */
+  @Tag("soak")
+  @TestFactory
+  Stream<DynamicContainer> manyTimes() {
+    return IntStream.range(0, 25).boxed().flatMap(time -> Stream.concat(inMemory(), onRedis()));
   }
 
   /** What is not played must be told, and what is told must be played. */

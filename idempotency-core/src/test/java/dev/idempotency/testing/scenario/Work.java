@@ -2,6 +2,7 @@ package dev.idempotency.testing.scenario;
 
 import dev.idempotency.Execution;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Optional;
 
 /** A call as the application sees it. Ended once, by an answer or by what the handler throws. */
@@ -13,8 +14,13 @@ public interface Work {
   /** Empty if the call is not protected. */
   Optional<Execution> execution();
 
-  /** Lets the thread go: an answer comes later, on another thread. */
-  void detach();
+  /**
+   * Lets the thread go: an answer comes later, on another thread.
+   *
+   * @param limit for the answer; a transport may have another one for calls whose client has gone,
+   *     of at most a second
+   */
+  void detach(Duration limit);
 
   /** A result. */
   void answer(byte[] result) throws IOException;

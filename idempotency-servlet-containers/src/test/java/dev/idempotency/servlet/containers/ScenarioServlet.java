@@ -10,6 +10,7 @@ import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -63,9 +64,9 @@ final class ScenarioServlet extends HttpServlet {
     }
 
     @Override
-    public void detach() {
+    public void detach(Duration limit) {
       async = request.startAsync();
-      async.setTimeout(60_000);
+      async.setTimeout(limit.toMillis());
     }
 
     @Override
