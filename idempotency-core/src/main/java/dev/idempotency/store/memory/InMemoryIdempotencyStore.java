@@ -212,7 +212,7 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   public CompleteResult complete(Lease lease, Outcome outcome) {
     long now = ready();
     CompleteResult[] result = new CompleteResult[1];
-    Entry[] replaced = new Entry[1];
+    @Nullable Entry[] replaced = new @Nullable Entry[1];
     entries.compute(
         lease.key(),
         (key, found) -> {
@@ -253,7 +253,7 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   public ReleaseResult release(Lease lease) {
     long now = ready();
     ReleaseResult[] result = {ReleaseResult.ABSENT};
-    Entry[] replaced = new Entry[1];
+    @Nullable Entry[] replaced = new @Nullable Entry[1];
     entries.computeIfPresent(
         lease.key(),
         (key, current) -> {
@@ -291,7 +291,7 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   @Override
   public boolean abandon(Lease lease) {
     long now = ready();
-    Entry[] replaced = new Entry[1];
+    @Nullable Entry[] replaced = new @Nullable Entry[1];
     entries.computeIfPresent(
         lease.key(),
         (key, current) -> {

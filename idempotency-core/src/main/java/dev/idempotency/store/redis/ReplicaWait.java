@@ -46,7 +46,8 @@ record ReplicaWait(int count, Duration timeout) {
     }
     try (AbstractPipeline pipeline = jedis.pipelined()) {
       Response<byte[]> reply = pipeline.setGet(key, value, options);
-      return settled(pipeline, key, reply);
+      Response<Long> holders = settle(pipeline, key);
+      return new Written<>(reply.get(), holders.get());
     }
   }
 
@@ -56,20 +57,24 @@ record ReplicaWait(int count, Duration timeout) {
     }
     try {
       try (AbstractPipeline pipeline = jedis.pipelined()) {
-        return settled(pipeline, key, script.send(pipeline, key, arguments));
+        Response<Object> reply = script.send(pipeline, key, arguments);
+        Response<Long> holders = settle(pipeline, key);
+        return new Written<>(reply.get(), holders.get());
       }
     } catch (JedisNoScriptException e) {
       try (AbstractPipeline pipeline = jedis.pipelined()) {
-        return settled(pipeline, key, script.sendSource(pipeline, key, arguments));
+        Response<Object> reply = script.sendSource(pipeline, key, arguments);
+        Response<Long> holders = settle(pipeline, key);
+        return new Written<>(reply.get(), holders.get());
       }
     }
   }
 
-  private <T extends @Nullable Object> Written<T> settled(
-      AbstractPipeline pipeline, byte[] key, Response<T> reply) {
-    Response<Long> replicas = pipeline.waitReplicas(key, count, timeout.toMillis());
+  /** Asks for the replicas that have what was sent so far, and waits for all answers. */
+  private Response<Long> settle(AbstractPipeline pipeline, byte[] key) {
+    Response<Long> holders = pipeline.waitReplicas(key, count, timeout.toMillis());
     pipeline.sync();
-    return new Written<>(reply.get(), replicas.get());
+    return holders;
   }
 
   /**
