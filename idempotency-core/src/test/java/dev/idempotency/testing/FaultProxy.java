@@ -39,9 +39,12 @@ public final class FaultProxy implements AutoCloseable {
    * @param direction which way it goes
    * @param command name of the command, also for its reply, in upper case; {@code "PUSH"} for what
    *     no command asked for
+   * @param argument the first argument of a request, for {@code EVALSHA} the digest of the script;
+   *     empty for a reply
    * @param index number of the message in its connection and direction, from 0
    */
-  public record Message(int connection, Direction direction, String command, int index) {}
+  public record Message(
+      int connection, Direction direction, String command, String argument, int index) {}
 
   /** What becomes of a message. */
   public sealed interface Action {
@@ -71,7 +74,7 @@ public final class FaultProxy implements AutoCloseable {
   private static final Action PASS = new Action.Pass();
 
   private final ServerSocket server;
-  private final int upstreamPort;
+  private volatile int upstreamPort;
   private final AtomicReference<Plan> plan = new AtomicReference<>(message -> PASS);
   private final AtomicInteger connections = new AtomicInteger();
   private final AtomicInteger faults = new AtomicInteger();
@@ -129,6 +132,16 @@ public final class FaultProxy implements AutoCloseable {
   public void halfOpen() {
     halfOpen = true;
     plan.set(message -> new Action.Cut(0));
+  }
+
+  /**
+   * From now on new connections lead to this Redis, as an address that was moved does; standing
+   * ones are cut at their next message.
+   */
+  public void leadTo(RedisProcess next) {
+    upstreamPort = next.port();
+    int firstNew = connections.get();
+    plan.set(message -> message.connection() < firstNew ? new Action.Cut(0) : PASS);
   }
 
   /** How many messages did not simply arrive, since the start. */
@@ -216,7 +229,8 @@ public final class FaultProxy implements AutoCloseable {
           continue;
         }
         String command = command(direction, bytes, asked);
-        Action action = plan.get().on(new Message(number, direction, command, index++));
+        String argument = direction == Direction.REQUEST ? RespReader.argumentOf(bytes) : "";
+        Action action = plan.get().on(new Message(number, direction, command, argument, index++));
         if (!(action instanceof Action.Pass)) {
           faults.incrementAndGet();
         }

@@ -40,6 +40,12 @@ final class RespReader {
     return lines.length < 3 ? "" : lines[2].toUpperCase(Locale.ROOT);
   }
 
+  /** The first argument of a request, or an empty text if it has none. */
+  static String argumentOf(byte[] request) {
+    String[] lines = new String(request, US_ASCII).split("\r\n", 6);
+    return lines.length < 5 ? "" : lines[4];
+  }
+
   private void copyValue(ByteArrayOutputStream to) throws IOException {
     String line = copyLine(to);
     String size = line.substring(1);

@@ -1,0 +1,243 @@
+package dev.idempotency.store.redis;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.idempotency.Completion;
+import dev.idempotency.Decision;
+import dev.idempotency.Execution;
+import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.jdbc.AlreadyExecutedException;
+import dev.idempotency.store.CompleteResult;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.Eventually;
+import dev.idempotency.testing.FaultProxy.Action;
+import dev.idempotency.testing.FaultProxy.Direction;
+import dev.idempotency.testing.LoggedLines;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Rows of the table "When things fail" of docs/semantics.md, which names these tests: claims,
+ * owners, completions. A {@link Server} stands for a process of the application; leases end by
+ * Redis's own clock.
+ */
+class StoreFailureTableTest extends RedisFixture {
+
+  private static final Duration SHORT_LEASE = Duration.ofMillis(300);
+  private static final Outcome LATE = Outcome.of("test/1", "too late".getBytes(UTF_8));
+
+  private enum LostClaim {
+    REQUEST(Direction.REQUEST, new Action.Swallow()),
+    MIDDLE_OF_REQUEST(Direction.REQUEST, new Action.Cut(25)),
+    REPLY(Direction.REPLY, new Action.Swallow());
+
+    private final Direction direction;
+    private final Action action;
+
+    LostClaim(Direction direction, Action action) {
+      this.direction = direction;
+      this.action = action;
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void claimsRequestOrReplyLost(LostClaim lost) {
+    try (Server server = behindProxy(config());
+        Server other = atRedis(config())) {
+      proxy.once(lost.direction, "SET", lost.action);
+
+      Execution execution = server.run(key);
+
+      assertThat(proxy.faults()).isEqualTo(1);
+      assertThat(execution.attempt()).isEqualTo(1);
+      assertThat(other.begin(key)).isInstanceOf(Decision.InFlight.class);
+      assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.RECORDED);
+      other.assertReplays(key, OUTCOME);
+    }
+  }
+
+  @Test
+  void claimStillUnknown() {
+    try (Server server = behindProxy(config())) {
+      proxy.follow(
+          message ->
+              message.command().equals("SET") && message.direction() == Direction.REQUEST
+                  ? new Action.Pass()
+                  : new Action.Swallow());
+
+      server.assertUnavailable(key);
+
+      assertThat(direct.exists(redisKey(key))).as("claimed, and nobody knows").isTrue();
+      assertThat(server.engine.pendingWrites()).isEqualTo(1);
+      proxy.heal();
+      awaitNothingPending(server);
+      server.run(key);
+    }
+  }
+
+  @Test
+  void ownerDiesAfterItsClaimOrItsEffect() throws SQLException {
+    Ledger ledger = new Ledger();
+    IdempotencyKey withEffect = freshKey();
+    try (Server dead = atRedis(config().lease(SHORT_LEASE))) {
+      dead.run(key);
+      ledger.execute(dead.run(withEffect), OUTCOME);
+    }
+    try (Server holding = atRedis(config());
+        Server resolving = atRedis(config().resolver(ledger.resolver()))) {
+      for (IdempotencyKey each : List.of(key, withEffect)) {
+        Eventually.await(
+            "the lease ends", () -> !(holding.begin(each) instanceof Decision.InFlight));
+        assertThat(holding.begin(each)).isEqualTo(new Decision.Abandoned());
+      }
+
+      resolving.assertReplays(withEffect, OUTCOME);
+      Execution second = resolving.run(key);
+
+      assertThat(second.attempt()).isEqualTo(2);
+      assertThat(ledger.effects()).isEqualTo(1);
+      holding.assertReplays(withEffect, OUTCOME);
+    }
+  }
+
+  @Test
+  void completesReplyLost() {
+    store.complete(acquire(store, request(freshKey())), OUTCOME);
+    Lease lease = acquire(store, request(key));
+    proxy.once(Direction.REPLY, "EVALSHA", new Action.Swallow());
+
+    assertThat(store.complete(lease, OUTCOME)).isEqualTo(new CompleteResult.AlreadyRecorded());
+
+    assertThat(proxy.faults()).isEqualTo(1);
+    try (Server server = behindProxy(config())) {
+      Execution execution = server.run(freshKey());
+      proxy.once(Direction.REPLY, "EVALSHA", new Action.Swallow());
+      assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.RECORDED);
+      server.assertReplays(execution.key(), OUTCOME);
+      server.assertReplays(key, OUTCOME);
+      assertThat(proxy.faults()).isEqualTo(2);
+    }
+  }
+
+  private enum Trouble {
+    PARTITION,
+    NOREPLICAS,
+    TIMEOUT
+  }
+
+  private void start(Trouble trouble) {
+    String complete = new String(RedisScript.COMPLETE.sha1(), UTF_8);
+    switch (trouble) {
+      case PARTITION -> proxy.halfOpen();
+      case NOREPLICAS -> direct.configSet("min-replicas-to-write", "1");
+      case TIMEOUT ->
+          proxy.follow(
+              message ->
+                  message.argument().equals(complete) ? new Action.Swallow() : new Action.Pass());
+    }
+  }
+
+  private void end() {
+    direct.configSet("min-replicas-to-write", "0");
+    proxy.heal();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void completeImpossibleForAWhile(Trouble trouble) {
+    try (Server server = behindProxy(config().lease(Duration.ofSeconds(1)));
+        LoggedLines log = new LoggedLines("dev.idempotency.IdempotencyEngine")) {
+      Execution execution = server.run(key);
+      start(trouble);
+      try {
+        assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
+
+        assertThat(server.events).containsOnly("unrecorded");
+        assertThat(server.engine.pendingWrites()).isEqualTo(1);
+        assertThat(log.lines())
+            .anySatisfy(line -> assertThat(line).startsWith("WARNING unrecorded: the outcome of"));
+        if (trouble == Trouble.TIMEOUT) {
+          assertRenewed();
+        }
+      } finally {
+        end();
+      }
+      awaitNothingPending(server);
+      assertThat(server.events).contains("late RECORDED");
+      server.assertReplays(key, OUTCOME);
+    }
+  }
+
+  private void assertRenewed() {
+    long leaseOver = TTL.minusSeconds(1).toMillis();
+    direct.pexpire(redisKey(key), leaseOver);
+    Eventually.await("the lease is renewed", () -> direct.pttl(redisKey(key)) > leaseOver);
+  }
+
+  @Test
+  void completeImpossibleUntilTheTtl() {
+    IdempotencyConfig.Builder brief = config().lease(SHORT_LEASE).ttl(SHORT_LEASE.multipliedBy(2));
+    try (Server server = atRedis(brief)) {
+      Execution execution = server.run(key);
+      start(Trouble.NOREPLICAS);
+      try {
+        execution.complete(OUTCOME);
+        awaitNothingPending(server);
+      } finally {
+        end();
+      }
+      assertThat(server.events).containsExactly("unrecorded", "lost");
+    }
+  }
+
+  @Test
+  void ownerPausedPastItsLeaseAndTakenOver() throws SQLException {
+    Ledger ledger = new Ledger();
+    try (Server paused = behindProxy(config().lease(SHORT_LEASE));
+        Server next = atRedis(config().resolver(ledger.resolver()))) {
+      Execution late = paused.run(key);
+      proxy.halfOpen();
+      Eventually.await(
+          "the lease ends",
+          () -> next.engine.admin().find(key).get() instanceof StoredRecord.Abandoned);
+      Execution taker = next.run(key);
+      ledger.execute(taker, OUTCOME);
+      taker.complete(OUTCOME);
+      proxy.heal();
+
+      assertThat(taker.fence()).isGreaterThan(late.fence());
+      assertThatThrownBy(() -> ledger.execute(late, LATE))
+          .isInstanceOf(AlreadyExecutedException.class);
+      assertThat(late.complete(LATE))
+          .isEqualTo(new Completion(Completion.Status.FENCED_OFF, Optional.of(OUTCOME)));
+      assertThat(ledger.effects()).isEqualTo(1);
+      paused.assertReplays(key, OUTCOME);
+    }
+  }
+
+  @Test
+  void keyVanishedBeforeComplete() {
+    try (Server server = behindProxy(config());
+        LoggedLines log = new LoggedLines("dev.idempotency.IdempotencyEngine")) {
+      Execution execution = server.run(key);
+      direct.del(redisKey(key));
+
+      assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.RESTORED);
+
+      assertThat(log.lines())
+          .anySatisfy(line -> assertThat(line).startsWith("WARNING restored: the record of"));
+      server.assertReplays(key, OUTCOME);
+    }
+  }
+}
