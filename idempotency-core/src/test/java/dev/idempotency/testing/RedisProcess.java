@@ -30,12 +30,15 @@ public final class RedisProcess implements AutoCloseable {
   private final int port;
   private final Path directory;
   private final List<String> options;
+  private final String ready;
   private Process process;
 
-  private RedisProcess(int port, List<String> options) throws IOException {
+  private RedisProcess(int port, Path directory, List<String> options, String ready)
+      throws IOException {
     this.port = port;
+    this.directory = directory;
     this.options = options;
-    this.directory = Files.createTempDirectory("redis-");
+    this.ready = ready;
     this.process = launch();
     Runtime.getRuntime().addShutdownHook(new Thread(() -> process.destroyForcibly()));
   }
@@ -48,7 +51,51 @@ public final class RedisProcess implements AutoCloseable {
    */
   public static RedisProcess start(String... options) {
     try {
-      return new RedisProcess(freePort(), List.of(options));
+      int port = freePort();
+      Path directory = Files.createTempDirectory("redis-");
+      List<String> all =
+          new ArrayList<>(
+              List.of(
+                  "--bind",
+                  "127.0.0.1",
+                  "--port",
+                  Integer.toString(port),
+                  "--dir",
+                  directory.toString(),
+                  "--save",
+                  "",
+                  "--maxmemory-policy",
+                  "noeviction"));
+      all.addAll(List.of(options));
+      return new RedisProcess(port, directory, all, "Ready to accept connections");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Starts a Sentinel that decides alone, and soon: a primary that is silent for half a second is
+   * down.
+   *
+   * @param name of the primary, for clients
+   */
+  public static RedisProcess startSentinel(String name, RedisProcess primary) {
+    try {
+      int port = freePort();
+      Path directory = Files.createTempDirectory("redis-sentinel-");
+      String settings =
+          """
+          bind 127.0.0.1
+          port %1$d
+          dir %2$s
+          sentinel monitor %3$s 127.0.0.1 %4$d 1
+          sentinel down-after-milliseconds %3$s 500
+          sentinel failover-timeout %3$s 2000
+          """
+              .formatted(port, directory, name, primary.port());
+      Path file = Files.writeString(directory.resolve("sentinel.conf"), settings);
+      List<String> options = List.of(file.toString(), "--sentinel");
+      return new RedisProcess(port, directory, options, "+monitor master " + name);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -72,20 +119,7 @@ public final class RedisProcess implements AutoCloseable {
   }
 
   private Process launch() throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                BINARY.toString(),
-                "--bind",
-                "127.0.0.1",
-                "--port",
-                Integer.toString(port),
-                "--dir",
-                directory.toString(),
-                "--save",
-                "",
-                "--maxmemory-policy",
-                "noeviction"));
+    List<String> command = new ArrayList<>(List.of(BINARY.toString()));
     command.addAll(options);
     Process started = new ProcessBuilder(command).redirectErrorStream(true).start();
     BufferedReader output =
@@ -96,7 +130,7 @@ public final class RedisProcess implements AutoCloseable {
         throw new IOException("redis-server did not start:\n" + log);
       }
       log.append(line).append('\n');
-      if (line.contains("Ready to accept connections")) {
+      if (line.contains(ready)) {
         break;
       }
     }

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClient;
 
 /** A store behind a bad network to a real Redis, which the tests of a class share. */
@@ -114,12 +115,21 @@ abstract class RedisFixture {
   /** A replica that has what its primary has. */
   static RedisProcess replicaOf(RedisProcess primary) {
     // Without the pause before a first diskless transfer, which is five seconds otherwise.
-    try (RedisClient onPrimary = RedisClient.create("127.0.0.1", primary.port())) {
+    try (Jedis onPrimary = new Jedis("127.0.0.1", primary.port())) {
       onPrimary.configSet("repl-diskless-sync-delay", "0");
-      RedisProcess replica = RedisProcess.start("--replicaof", "127.0.0.1 " + primary.port());
-      // Not state=online, which only says that the primary has sent its first copy.
-      Eventually.await("a replica", () -> onPrimary.waitReplicas("any", 1, 1000) == 1);
-      return replica;
+    }
+    RedisProcess replica = RedisProcess.start("--replicaof", "127.0.0.1 " + primary.port());
+    awaitReplicated(primary);
+    return replica;
+  }
+
+  /** Waits until one replica has all that was written so far. */
+  static void awaitReplicated(RedisProcess primary) {
+    // Not state=online, which only says that the primary has sent its first copy. WAIT counts for
+    // what was written before the last command of its own connection.
+    try (Jedis onPrimary = new Jedis("127.0.0.1", primary.port())) {
+      onPrimary.ping();
+      Eventually.await("a replica", () -> onPrimary.waitReplicas(1, 1000) == 1);
     }
   }
 }
