@@ -40,7 +40,8 @@ public interface IdempotencyStore extends AutoCloseable {
    * <p>Absent and released records are acquired, the latter whatever their fingerprint was. An
    * abandoned one is acquired only if {@link ClaimRequest#takeover()} names its fence. A record
    * that carries the claim's own token is acquired again, and its lease renewed: the reply to an
-   * earlier send was lost.
+   * earlier send was lost. Not so once its owner has called {@link #abandon}: then it is abandoned
+   * for its own token too.
    *
    * @throws StoreException if nobody knows whether the claim was made; the caller must not execute
    */
@@ -49,7 +50,8 @@ public interface IdempotencyStore extends AutoCloseable {
   /**
    * Extends the lease by its duration from now.
    *
-   * @return the lease with its new deadline; empty if the key is no longer owned by it
+   * @return the lease with its new deadline; empty if the key is no longer owned by it, or was
+   *     abandoned
    */
   Optional<Lease> renew(Lease lease);
 
@@ -64,7 +66,8 @@ public interface IdempotencyStore extends AutoCloseable {
 
   /**
    * Ends the lease now without an outcome: the record is abandoned at once instead of when the
-   * lease would have ended.
+   * lease would have ended. For good: no claim or renewal with its token that arrives late revives
+   * it; {@link #complete} and {@link #release} still work.
    *
    * @return whether the key was still owned by the lease
    */

@@ -329,6 +329,33 @@ public abstract class IdempotencyStoreContract {
   }
 
   @Test
+  public void anAbandonedLeaseIsNotRevivedByWhatItsOwnerSentBefore() {
+    ClaimRequest request = request();
+    Lease lease = acquire(request);
+    store().abandon(lease);
+
+    assertThat(store().renew(lease)).isEmpty();
+    assertThat(store().claim(request))
+        .isInstanceOfSatisfying(
+            StoredRecord.Abandoned.class,
+            abandoned -> assertThat(abandoned.fence()).isEqualTo(lease.fence()));
+    assertThat(store().abandon(lease)).isTrue();
+    assertThat(acquire(request().takingOver(lease.fence())).attempt()).isEqualTo(2);
+  }
+
+  @Test
+  public void anAbandonedExecutionMayStillEnd() {
+    Lease completed = acquire();
+    store().abandon(completed);
+    assertThat(store().complete(completed, OUTCOME)).isEqualTo(new CompleteResult.Recorded());
+    expire(key);
+
+    Lease released = acquire();
+    store().abandon(released);
+    assertThat(store().release(released)).isEqualTo(ReleaseResult.RELEASED);
+  }
+
+  @Test
   public void anExpiredRecordIsGoneAndTheNextFenceIsStillHigher() {
     Lease first = acquire();
     store().complete(first, OUTCOME);

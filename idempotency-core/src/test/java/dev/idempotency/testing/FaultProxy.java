@@ -60,6 +60,9 @@ public final class FaultProxy implements AutoCloseable {
     /** It arrives later, even if the sender is gone by then. */
     record Delay(Duration by) implements Action {}
 
+    /** It arrives when the latch opens, even if the sender is gone by then. */
+    record Hold(CountDownLatch until) implements Action {}
+
     /** Its first bytes arrive, then both ends see the connection closed. */
     record Cut(int afterBytes) implements Action {}
   }
@@ -246,6 +249,9 @@ public final class FaultProxy implements AutoCloseable {
             && closed.await(delay.by().toNanos(), TimeUnit.NANOSECONDS)) {
           return;
         }
+        if (action instanceof Action.Hold hold && !opens(hold.until())) {
+          return;
+        }
         if (direction == Direction.REQUEST) {
           asked.add(command);
         }
@@ -259,6 +265,16 @@ public final class FaultProxy implements AutoCloseable {
       sockets.remove(from);
       sockets.remove(to);
     }
+  }
+
+  /** False if the proxy was closed first. */
+  private boolean opens(CountDownLatch latch) throws InterruptedException {
+    while (!latch.await(50, TimeUnit.MILLISECONDS)) {
+      if (closed.getCount() == 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static String command(Direction direction, byte[] bytes, Queue<String> asked) {

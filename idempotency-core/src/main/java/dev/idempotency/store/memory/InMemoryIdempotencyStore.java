@@ -73,6 +73,8 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
 
   private enum State {
     IN_FLIGHT,
+    /** Its owner ended the lease itself. */
+    ABANDONED,
     COMPLETED,
     RELEASED
   }
@@ -96,12 +98,16 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     }
 
     boolean isOwnedBy(Lease lease) {
+      return (state == State.IN_FLIGHT || state == State.ABANDONED) && token.equals(lease.token());
+    }
+
+    boolean isRenewableBy(Lease lease) {
       return state == State.IN_FLIGHT && token.equals(lease.token());
     }
 
-    Entry withLeaseEnd(long end, long expiry) {
+    Entry withLeaseEnd(State next, long end, long expiry) {
       return new Entry(
-          state, token, fingerprint, fence, attempt, end, expiry, awaited, outcome, settledAt, ttl);
+          next, token, fingerprint, fence, attempt, end, expiry, awaited, outcome, settledAt, ttl);
     }
 
     Entry awaitedNow() {
@@ -163,9 +169,10 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     if (current.state == State.COMPLETED) {
       return current;
     }
-    if (current.token.equals(request.token())) {
+    if (current.state == State.IN_FLIGHT && current.token.equals(request.token())) {
       // The owner counts its lease from this claim, so the record must too.
-      return current.withLeaseEnd(now + request.lease().toNanos(), now + request.ttl().toNanos());
+      return current.withLeaseEnd(
+          State.IN_FLIGHT, now + request.lease().toNanos(), now + request.ttl().toNanos());
     }
     if (current.leaseEndNanos - now > 0) {
       return request.waiting() ? current.awaitedNow() : current;
@@ -199,11 +206,13 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
         entries.computeIfPresent(
             lease.key(),
             (key, current) ->
-                current.isOwnedBy(lease) && !current.isExpiredAt(now)
+                current.isRenewableBy(lease) && !current.isExpiredAt(now)
                     ? current.withLeaseEnd(
-                        now + lease.duration().toNanos(), now + lease.ttl().toNanos())
+                        State.IN_FLIGHT,
+                        now + lease.duration().toNanos(),
+                        now + lease.ttl().toNanos())
                     : current);
-    return next != null && next.isOwnedBy(lease) && !next.isExpiredAt(now)
+    return next != null && next.isRenewableBy(lease) && !next.isExpiredAt(now)
         ? Optional.of(lease.renewed(now))
         : Optional.empty();
   }
@@ -299,7 +308,7 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
             return current;
           }
           replaced[0] = current;
-          return current.withLeaseEnd(now, current.expiryNanos);
+          return current.withLeaseEnd(State.ABANDONED, now, current.expiryNanos);
         });
     announce(lease.key(), replaced[0]);
     return replaced[0] != null;

@@ -39,16 +39,22 @@ record RecordHeader(
   static final int LENGTH = 120;
   static final byte VERSION = 1;
 
-  /** Somebody waits for the end; the only flag that a script sets. */
+  /** Somebody waits for the end; set by a script. */
   static final int FLAG_AWAITED = 1;
 
   static final int FLAG_DEFLATED = 2;
   static final int FLAG_ENCRYPTED = 4;
   static final int FLAG_TOMBSTONE = 8;
 
+  /**
+   * The owner ended its lease itself; set by a script, which tests for it with {@code >= 16}: keep
+   * it the highest.
+   */
+  static final int FLAG_ABANDONED = 16;
+
   private static final byte[] MAGIC = {'I', 'K'};
   private static final int ALL_FLAGS =
-      FLAG_AWAITED | FLAG_DEFLATED | FLAG_ENCRYPTED | FLAG_TOMBSTONE;
+      FLAG_AWAITED | FLAG_DEFLATED | FLAG_ENCRYPTED | FLAG_TOMBSTONE | FLAG_ABANDONED;
   private static final int MAX_ATTEMPT = 0xFFFF;
 
   enum State {

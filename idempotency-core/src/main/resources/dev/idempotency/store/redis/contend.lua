@@ -30,7 +30,9 @@ if state == 'R' then
 end
 if state == 'C' then return {'C', value, 0} end
 if state ~= 'F' then return {'V', value, 0} end
-if string.sub(value, 17, 32) == string.sub(mine, 17, 32) then
+-- Flag 16 is RecordHeader.FLAG_ABANDONED: a send that the network delayed must not revive what its claimer has abandoned
+-- meanwhile.
+if string.sub(value, 17, 32) == string.sub(mine, 17, 32) and string.byte(value, 5) < 16 then
   -- The reply to an earlier send was lost. The owner counts its lease from this claim, so the record must too.
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   return {'A', value, 0}

@@ -129,11 +129,8 @@ class RandomFaultsTest {
       if (state == State.ABSENT || state == State.RELEASED) {
         return own(step, answered);
       }
-      if (isOwnedBy(step)) {
-        return seen(step, answered, "acquired", State.IN_FLIGHT);
-      }
       if (state == State.IN_FLIGHT) {
-        return seen(step, answered, "in flight", state);
+        return seen(step, answered, isOwnedBy(step) ? "acquired" : "in flight", state);
       }
       List<Model> next = new ArrayList<>(seen(step, answered, "abandoned", state));
       if (step.takeover() == fence) {

@@ -17,6 +17,7 @@ import dev.idempotency.testing.RedisProcess;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,8 @@ import redis.clients.jedis.Protocol;
  * Failures that are not rows of a table: repeats that come late, a frozen and a restarted Redis.
  */
 class RedisStoreFailuresTest extends RedisFixture {
+
+  private final CountDownLatch late = new CountDownLatch(1);
 
   @Test
   void aClaimRepeatedLateOwnsTheKeyForAsLongAsItsOwnerBelieves() {
@@ -44,18 +47,55 @@ class RedisStoreFailuresTest extends RedisFixture {
 
   @Test
   void aClaimThatArrivesAfterItsReleaseOwnsNothing() {
-    store.release(acquire(store, request(key)));
-    acquire(store, request(freshKey()));
-    proxy.once(Direction.REQUEST, "EVALSHA", new Action.Delay(TIMEOUT.multipliedBy(2)));
-    Lease onRetry = acquire(store, request(key));
-    assertThat(proxy.faults()).isEqualTo(1);
+    Lease onRetry = acquireWithADelayedFirstSend();
     store.release(onRetry);
-    long before = scriptCalls();
 
-    Eventually.await("the delayed send arrives", () -> scriptCalls() > before);
+    awaitTheDelayedSend();
 
     assertThat(store.find(List.of(key)).get(0))
         .contains(new StoredRecord.Released(onRetry.fence()));
+  }
+
+  @Test
+  void aClaimThatArrivesAfterItsAbandonmentRevivesNothing() {
+    Lease onRetry = acquireWithADelayedFirstSend();
+    store.abandon(onRetry);
+
+    awaitTheDelayedSend();
+
+    assertThat(store.find(List.of(key)).get(0)).get().isInstanceOf(StoredRecord.Abandoned.class);
+  }
+
+  @Test
+  void aRenewalThatArrivesAfterItsAbandonmentRevivesNothing() {
+    Lease lease = acquire(store, request(key));
+    store.renew(lease);
+    delayTheNextScript();
+    assertThat(store.renew(lease)).isPresent();
+    store.abandon(lease);
+
+    awaitTheDelayedSend();
+
+    assertThat(store.find(List.of(key)).get(0)).get().isInstanceOf(StoredRecord.Abandoned.class);
+  }
+
+  /** The first send of the claim, of a released key, arrives when all else is over. */
+  private Lease acquireWithADelayedFirstSend() {
+    store.release(acquire(store, request(key)));
+    store.release(acquire(store, request(key)));
+    delayTheNextScript();
+    return acquire(store, request(key));
+  }
+
+  private void delayTheNextScript() {
+    proxy.once(Direction.REQUEST, "EVALSHA", new Action.Hold(late));
+  }
+
+  private void awaitTheDelayedSend() {
+    assertThat(proxy.faults()).isEqualTo(1);
+    long before = scriptCalls();
+    late.countDown();
+    Eventually.await("the delayed send arrives", () -> scriptCalls() > before);
   }
 
   private static long scriptCalls() {
