@@ -86,8 +86,9 @@ final class EvictionCheck {
       // What was known stays: silence is neither a new danger nor the end of one.
       LOG.log(
           System.Logger.Level.WARNING,
-          "Redis did not tell its maxmemory-policy, and will be asked again; allow INFO, and see to"
-              + " it that the policy is noeviction: "
+          "Redis did not tell its maxmemory-policy, is used all the same, and will be asked again;"
+              + " if it evicts records, finished operations run again: allow INFO, and see to it"
+              + " that the policy is noeviction: "
               + e.getMessage());
       return;
     }
@@ -100,18 +101,27 @@ final class EvictionCheck {
     }
   }
 
-  /** The policy, or that of the first node of a cluster which is not safe. */
+  /**
+   * The policy, or that of the first node of a cluster which is not safe; a node that does not tell
+   * hides no other.
+   */
   private String policy() {
     if (!(jedis instanceof RedisClusterClient cluster)) {
       return policyIn(jedis.info("memory"));
     }
+    RuntimeException silence = null;
     for (ConnectionPool node : cluster.getClusterNodes().values()) {
       try (Connection connection = node.getResource()) {
         String found = policyIn(new Jedis(connection).info("memory"));
         if (!found.equals(SAFE)) {
           return found;
         }
+      } catch (JedisException | IllegalStateException e) {
+        silence = e;
       }
+    }
+    if (silence != null) {
+      throw silence;
     }
     return SAFE;
   }

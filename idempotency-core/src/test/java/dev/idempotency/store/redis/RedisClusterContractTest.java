@@ -134,15 +134,21 @@ class RedisClusterContractTest extends RedisStoreContract {
   }
 
   @Test
-  void anEvictingNodeIsRefusedAtStart() {
-    try (Jedis last = node(PRIMARIES - 1)) {
+  void anEvictingNodeIsRefusedAtStartAlsoIfTheOthersDoNotTell() {
+    try (Jedis first = node(0);
+        Jedis second = node(1);
+        Jedis last = node(PRIMARIES - 1)) {
       last.configSet("maxmemory-policy", "allkeys-lfu");
+      first.aclSetUser("default", "-info");
+      second.aclSetUser("default", "-info");
       try {
         assertThatThrownBy(() -> RedisIdempotencyStore.builder().uri(clusterUri()).build())
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("allkeys-lfu");
       } finally {
         last.configSet("maxmemory-policy", "noeviction");
+        first.aclSetUser("default", "+info");
+        second.aclSetUser("default", "+info");
       }
     }
   }

@@ -94,16 +94,6 @@ class RedisDurabilityTest extends RedisFixture {
   }
 
   @Test
-  void aRedisThatDoesNotTellItsPolicyIsUsed() {
-    try (RedisProcess own =
-            RedisProcess.start(
-                "--rename-command", "INFO", "", "--maxmemory-policy", "volatile-lru");
-        RedisIdempotencyStore store = at(own.uri()).build()) {
-      acquire(store, request(key));
-    }
-  }
-
-  @Test
   void aRedisThatIsDownAtStartIsAskedLater() {
     try (RedisIdempotencyStore store =
         RedisIdempotencyStore.builder()

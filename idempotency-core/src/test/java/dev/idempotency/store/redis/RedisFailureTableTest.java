@@ -19,14 +19,17 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoreException.Reason;
 import dev.idempotency.testing.Eventually;
+import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import dev.idempotency.testing.TestClock;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClient;
@@ -155,6 +158,36 @@ class RedisFailureTableTest extends RedisFixture {
       setPolicy(operator, "noeviction");
       clock.advance(Duration.ofMinutes(1));
       Eventually.await("claims work again", () -> claims(checked));
+    }
+  }
+
+  private enum Silence {
+    /** There is no INFO. */
+    INFO_BLOCKED("--rename-command", "INFO", ""),
+    /** What answers as INFO does not know the field. */
+    FIELD_MISSING("--rename-command", "INFO", "", "--rename-command", "ECHO", "INFO");
+
+    private final List<String> options;
+
+    Silence(String... options) {
+      this.options = List.of(options);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void evictionPolicyNotTold(Silence silence) {
+    List<String> options = new ArrayList<>(List.of("--maxmemory-policy", "volatile-lru"));
+    options.addAll(silence.options);
+    try (RedisProcess own = RedisProcess.start(options.toArray(String[]::new));
+        LoggedLines log = new LoggedLines("dev.idempotency.store.redis.EvictionCheck");
+        RedisIdempotencyStore used = at(own.uri()).build()) {
+      assertThat(log.lines())
+          .singleElement()
+          .asString()
+          .startsWith("WARNING Redis did not tell its maxmemory-policy")
+          .contains("allow INFO");
+      acquire(used, request(key));
     }
   }
 
