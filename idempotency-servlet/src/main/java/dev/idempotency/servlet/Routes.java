@@ -3,7 +3,6 @@ package dev.idempotency.servlet;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Pattern;
 
 /** Finds the policy of a request. Immutable. */
 final class Routes {
@@ -11,36 +10,35 @@ final class Routes {
   /** Safe by RFC 9110 section 9.2.1, so a repetition needs no protection. */
   private static final Set<String> SAFE_METHODS = Set.of("GET", "HEAD", "OPTIONS", "TRACE");
 
-  private final List<Route> routes;
+  private static final RoutePolicy.Values OFF = RoutePolicy.off().values();
+
+  private final Route[] routes;
   private final Set<String> methods;
-  private final RoutePolicy otherwise;
+  private final RoutePolicy.Values otherwise;
 
   Routes(List<Route> routes, Set<String> methods, RoutePolicy otherwise) {
-    this.routes = List.copyOf(routes);
+    this.routes = routes.toArray(new Route[0]);
     this.methods = Set.copyOf(methods);
-    this.otherwise = otherwise;
+    this.otherwise = otherwise.values();
   }
 
+  /** Allocates nothing: unprotected requests come here too. */
   RoutePolicy.Values policyOf(HttpServletRequest request) {
     String method = request.getMethod();
     if (SAFE_METHODS.contains(method)) {
-      return RoutePolicy.off().values();
+      return OFF;
     }
-    if (!routes.isEmpty()) {
-      String path = path(request);
+    if (routes.length > 0) {
+      // Decoded and without path parameters, so that no spelling of a path escapes its route.
+      String path = request.getServletPath();
+      String info = request.getPathInfo();
       for (Route route : routes) {
-        if (route.matches(method, path)) {
+        if (route.matches(method, path, info == null ? "" : info)) {
           return route.policy.values();
         }
       }
     }
-    return methods.contains(method) ? otherwise.values() : RoutePolicy.off().values();
-  }
-
-  /** Decoded and without path parameters, so that no spelling of a path escapes its route. */
-  private static String path(HttpServletRequest request) {
-    String info = request.getPathInfo();
-    return info == null ? request.getServletPath() : request.getServletPath() + info;
+    return methods.contains(method) ? otherwise : OFF;
   }
 
   static String checkedMethod(String method) {
@@ -59,12 +57,12 @@ final class Routes {
   static final class Route {
 
     private final String method;
-    private final Pattern path;
+    private final PathPattern path;
     private final RoutePolicy policy;
 
     Route(String method, String pathPattern, RoutePolicy policy) {
       this.method = checkedMethod(method);
-      this.path = compile(pathPattern);
+      this.path = PathPattern.of(pathPattern);
       this.policy = policy;
     }
 
@@ -72,30 +70,9 @@ final class Routes {
       return policy;
     }
 
-    boolean matches(String requestMethod, String requestPath) {
+    boolean matches(String requestMethod, String requestPath, String pathInfo) {
       return (method.equals("*") || method.equals(requestMethod))
-          && path.matcher(requestPath).matches();
-    }
-
-    private static Pattern compile(String pattern) {
-      if (!pattern.startsWith("/")) {
-        throw new IllegalArgumentException("path pattern must start with /, but is " + pattern);
-      }
-      StringBuilder regex = new StringBuilder();
-      int at = 0;
-      while (at < pattern.length()) {
-        if (pattern.startsWith("/**", at)) {
-          regex.append("(?:/.*)?");
-          at += 3;
-        } else if (pattern.charAt(at) == '*') {
-          regex.append("[^/]*");
-          at++;
-        } else {
-          regex.append(Pattern.quote(pattern.substring(at, at + 1)));
-          at++;
-        }
-      }
-      return Pattern.compile(regex.toString(), Pattern.DOTALL);
+          && path.matches(requestPath, pathInfo);
     }
   }
 }
