@@ -3,19 +3,13 @@ package dev.idempotency.servlet;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import jakarta.servlet.AsyncContext;
 import jakarta.servlet.ServletInputStream;
-import jakarta.servlet.ServletRequest;
-import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
-import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.servlet.http.HttpServletResponse;
-import jakarta.servlet.http.Part;
 import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.Charset;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.Enumeration;
 import java.util.Map;
@@ -25,24 +19,17 @@ import org.jspecify.annotations.Nullable;
  * A request whose body the filter has read: hands it out again, as stream, reader or form. As any
  * request, not thread-safe.
  */
-final class BufferedRequest extends HttpServletRequestWrapper {
+final class BufferedRequest extends KeyedRequest {
 
   private final byte[] body;
-  private final HttpServletResponse answer;
   private @Nullable ServletInputStream stream;
   private @Nullable BufferedReader reader;
   private @Nullable Map<String, String[]> form;
-  private volatile @Nullable Exchange exchange;
 
-  BufferedRequest(HttpServletRequest request, HttpServletResponse answer, byte[] body) {
-    super(request);
-    this.answer = answer;
+  BufferedRequest(
+      HttpServletRequest request, HttpServletResponse answer, BodyBudget.Share share, byte[] body) {
+    super(request, answer, share);
     this.body = body;
-  }
-
-  /** From now on the exchange ends what is started asynchronously. */
-  void belongsTo(Exchange owner) {
-    exchange = owner;
   }
 
   @Override
@@ -104,23 +91,6 @@ final class BufferedRequest extends HttpServletRequestWrapper {
     return values == null ? null : values.clone();
   }
 
-  @Override
-  public Collection<Part> getParts() {
-    throw noParts();
-  }
-
-  @Override
-  public Part getPart(String name) {
-    throw noParts();
-  }
-
-  private static IllegalStateException noParts() {
-    return new IllegalStateException(
-        "getPart and getParts are not available on a request with an idempotency key, because its"
-            + " body was read to compare retries; parse getInputStream(), or switch this route"
-            + " off");
-  }
-
   private boolean isForm() {
     String type = getContentType();
     return type != null && FormParameters.isForm(type);
@@ -137,33 +107,5 @@ final class BufferedRequest extends HttpServletRequestWrapper {
       form = parsed;
     }
     return parsed;
-  }
-
-  @Override
-  public AsyncContext startAsync() {
-    Exchange owner = exchange;
-    // The container's own startAsync() would go on with the request whose body is gone.
-    return owner == null
-        ? super.startAsync(this, answer)
-        : owner.startAsync(this, owner.response(), true);
-  }
-
-  @Override
-  public AsyncContext startAsync(ServletRequest request, ServletResponse response) {
-    Exchange owner = exchange;
-    return owner == null
-        ? super.startAsync(request, response)
-        : owner.startAsync(request, response, false);
-  }
-
-  /** The container's own, for the exchange. */
-  AsyncContext startContainerAsync(ServletRequest request, ServletResponse response) {
-    return super.startAsync(request, response);
-  }
-
-  @Override
-  public AsyncContext getAsyncContext() {
-    Exchange owner = exchange;
-    return owner == null ? super.getAsyncContext() : owner.asyncContextOr(super.getAsyncContext());
   }
 }

@@ -30,7 +30,7 @@ final class Exchange {
 
   private final FilterSettings settings;
   private final Answers answers;
-  private final BufferedRequest request;
+  private final KeyedRequest request;
   private final BufferedResponse response;
   private final HandlerExecution execution;
   private final Instant expiresAt;
@@ -41,7 +41,7 @@ final class Exchange {
 
   Exchange(
       FilterSettings settings,
-      BufferedRequest request,
+      KeyedRequest request,
       BufferedResponse response,
       Execution execution,
       Instant expiresAt) {
@@ -55,7 +55,7 @@ final class Exchange {
     request.belongsTo(this);
   }
 
-  BufferedRequest request() {
+  KeyedRequest request() {
     return request;
   }
 

@@ -11,12 +11,16 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Collects the settings of an {@link IdempotencyFilter}. Not thread-safe. */
 public final class IdempotencyFilterBuilder {
+
+  private static final long MAX_BUFFERED = 256L * 1024 * 1024;
 
   private final IdempotencyEngine engine;
   private final List<Routes.Route> routes = new ArrayList<>();
@@ -29,6 +33,9 @@ public final class IdempotencyFilterBuilder {
   private Optional<String> expiresHeader = Optional.of("Idempotency-Key-Expires");
   private URI describedBy = URI.create("https://idempotency.dev/problems/");
   private boolean failOpen;
+  private String fingerprintTag = "http/1";
+  private RequestFingerprint fingerprint = RequestFingerprint.body();
+  private OptionalLong maxBufferedBytes = OptionalLong.empty();
 
   IdempotencyFilterBuilder(IdempotencyEngine engine) {
     this.engine = engine;
@@ -150,6 +157,34 @@ public final class IdempotencyFilterBuilder {
     return this;
   }
 
+  /**
+   * What must be the same in a retry, beside method, path, query and caller; default the bytes of
+   * the body.
+   *
+   * @param name of this way of comparing. Give another one when it changes: records that are there
+   *     then are not compared with, instead of refusing every retry during a deploy
+   */
+  public IdempotencyFilterBuilder fingerprint(String name, RequestFingerprint requestFingerprint) {
+    if (name.isEmpty()) {
+      throw new IllegalArgumentException("the name of a fingerprint must not be empty");
+    }
+    this.fingerprintTag = "http/1+" + name;
+    this.fingerprint = requestFingerprint;
+    return this;
+  }
+
+  /**
+   * Most memory for the bodies of all requests with a key that are in progress. A request that
+   * finds no room is refused with 503 and {@code Retry-After}. Default 256 MiB, or a quarter of the
+   * heap if that is less, but at least the largest {@code maxRequestBytes} of the policies.
+   *
+   * @param bytes at least the largest {@code maxRequestBytes}
+   */
+  public IdempotencyFilterBuilder maxBufferedBytes(long bytes) {
+    this.maxBufferedBytes = OptionalLong.of(bytes);
+    return this;
+  }
+
   private static String token(String name) {
     if (!KeyHeader.isToken(name)) {
       throw new IllegalArgumentException("not a header name: \"" + name + "\"");
@@ -160,22 +195,47 @@ public final class IdempotencyFilterBuilder {
   /**
    * The filter.
    *
-   * @throws IllegalArgumentException if a policy's lease or TTL is out of its bounds, or a header
-   *     can never be replayed
+   * @throws IllegalArgumentException if a policy's lease or TTL is out of its bounds, a header can
+   *     never be replayed, or {@code maxBufferedBytes} is less than one request may have
    */
   public IdempotencyFilter build() {
+    return new IdempotencyFilter(settings());
+  }
+
+  FilterSettings settings() {
     routes.forEach(route -> check(route.policy().values()));
     check(defaultPolicy.values());
-    return new IdempotencyFilter(
-        new FilterSettings(
-            engine,
-            new Routes(routes, methods, defaultPolicy),
-            new KeyHeader(keyHeaders, uuidKeys),
-            scope,
-            new ReplayedHeaders(replayedHeaders),
-            expiresHeader,
-            describedBy.toString(),
-            failOpen));
+    return new FilterSettings(
+        engine,
+        new Routes(routes, methods, defaultPolicy),
+        new KeyHeader(keyHeaders, uuidKeys),
+        scope,
+        fingerprintTag,
+        fingerprint,
+        new BodyBudget(bodyBudget()),
+        new ReplayedHeaders(replayedHeaders),
+        expiresHeader,
+        describedBy.toString(),
+        failOpen);
+  }
+
+  private long bodyBudget() {
+    int largest =
+        Stream.concat(Stream.of(defaultPolicy), routes.stream().map(Routes.Route::policy))
+            .mapToInt(policy -> policy.values().maxRequestBytes())
+            .max()
+            .orElseThrow();
+    long bytes =
+        maxBufferedBytes.orElse(
+            Math.max(largest, Math.min(MAX_BUFFERED, Runtime.getRuntime().maxMemory() / 4)));
+    if (bytes < largest) {
+      throw new IllegalArgumentException(
+          "maxBufferedBytes must be at least the largest maxRequestBytes, but "
+              + bytes
+              + " < "
+              + largest);
+    }
+    return bytes;
   }
 
   /** The engine's own bounds, now instead of at the first request. */

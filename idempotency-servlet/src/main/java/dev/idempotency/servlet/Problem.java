@@ -11,6 +11,7 @@ enum Problem {
   OUTCOME_UNKNOWN(409, "outcome-unknown", "Outcome unknown"),
   RESPONSE_NOT_KEPT(409, "response-not-kept", "Completed, response not kept"),
   HANDLER_FAILED(500, "handler-failed", "Internal error"),
+  BODIES_FULL(503, "bodies-full", "Too many requests in progress"),
   STORE_UNAVAILABLE(503, "store-unavailable", "Idempotency store unavailable");
 
   /** Identifies the types; the documents they point to may live elsewhere. */

@@ -1,11 +1,10 @@
 package dev.idempotency.servlet;
 
-import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.Optional;
+import java.util.Arrays;
 
 /** Reads a request's body whole, up to a cap. */
 final class RequestBody {
@@ -25,7 +24,14 @@ final class RequestBody {
    * connection ends (RFC 9112 section 9.6).
    */
   static void discard(HttpServletRequest request, HttpServletResponse answer) throws IOException {
-    if (!readToEnd(request) && request.getProtocol().startsWith("HTTP/1")) {
+    if (!readToEnd(request)) {
+      leave(request, answer);
+    }
+  }
+
+  /** Leaves the body unread, and tells the client that the connection ends. */
+  static void leave(HttpServletRequest request, HttpServletResponse answer) {
+    if (request.getProtocol().startsWith("HTTP/1")) {
       answer.setHeader("Connection", "close");
     }
   }
@@ -53,32 +59,56 @@ final class RequestBody {
     return false;
   }
 
-  /**
-   * The body; empty if it is larger than the cap.
-   *
-   * @throws ServletException if somebody read it before the filter: a digest of the rest would make
-   *     different requests look the same
-   */
-  static Optional<byte[]> read(HttpServletRequest request, int cap)
-      throws IOException, ServletException {
+  /** How reading it ended. */
+  sealed interface Reading {
+
+    /** All of it. */
+    record Whole(byte[] bytes) implements Reading {}
+
+    /** It is larger than the cap. */
+    record TooLarge() implements Reading {}
+
+    /** The bodies of other requests leave no room for it. */
+    record NoRoom() implements Reading {}
+
+    /** Somebody read of it before: a digest of the rest would make different requests the same. */
+    record Incomplete() implements Reading {}
+  }
+
+  static Reading read(HttpServletRequest request, int cap, BodyBudget.Share share)
+      throws IOException {
     long declared = request.getContentLengthLong();
     if (declared > cap) {
-      return Optional.empty();
+      return new Reading.TooLarge();
     }
+    if (!share.mayTake(Math.max(declared, 1))) {
+      return new Reading.NoRoom();
+    }
+    int most = declared < 0 ? cap : (int) declared;
+    byte[] body = new byte[0];
+    int length = 0;
     InputStream in = request.getInputStream();
-    byte[] body = in.readNBytes(cap);
-    if (body.length == cap && in.read() >= 0) {
-      return Optional.empty();
+    while (length < most) {
+      if (length == body.length) {
+        // Grows with what has come: a length that is only announced costs us nothing.
+        int larger = (int) Math.min(most, Math.max(CHUNK, 2L * body.length));
+        if (!share.take(larger - body.length)) {
+          return new Reading.NoRoom();
+        }
+        body = Arrays.copyOf(body, larger);
+      }
+      int read = in.read(body, length, body.length - length);
+      if (read < 0) {
+        break;
+      }
+      length += read;
     }
-    if (body.length < declared) {
-      throw new ServletException(
-          "the body of a keyed request was read before the idempotency filter ("
-              + body.length
-              + " of "
-              + declared
-              + " bytes left); register the filter before whatever reads bodies or form"
-              + " parameters");
+    if (length == cap && in.read() >= 0) {
+      return new Reading.TooLarge();
     }
-    return Optional.of(body);
+    if (length < declared) {
+      return new Reading.Incomplete();
+    }
+    return new Reading.Whole(length == body.length ? body : Arrays.copyOf(body, length));
   }
 }

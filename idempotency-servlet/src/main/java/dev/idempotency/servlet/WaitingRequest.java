@@ -28,7 +28,7 @@ final class WaitingRequest implements AsyncListener {
   }
 
   private final FilterSettings settings;
-  private final BufferedRequest request;
+  private final KeyedRequest request;
   private final BufferedResponse response;
   private final CompletableFuture<Decision> wait;
   private final Refusal refusal;
@@ -37,7 +37,7 @@ final class WaitingRequest implements AsyncListener {
 
   WaitingRequest(
       FilterSettings settings,
-      BufferedRequest request,
+      KeyedRequest request,
       BufferedResponse response,
       CompletableFuture<Decision> wait,
       Refusal refusal) {

@@ -18,6 +18,7 @@ import java.net.http.HttpResponse;
 import java.security.Principal;
 import java.util.EnumSet;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.eclipse.jetty.ee10.servlet.FilterHolder;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
@@ -47,6 +48,21 @@ final class TestServer implements AutoCloseable {
 
   TestServer(Filter filter, Handler handler, EnumSet<DispatcherType> dispatchers, int threads)
       throws Exception {
+    this(filter, handler, dispatchers, threads, context -> {});
+  }
+
+  /**
+   * A server.
+   *
+   * @param more is given the context before it starts; its only servlet is the handler's
+   */
+  TestServer(
+      Filter filter,
+      Handler handler,
+      EnumSet<DispatcherType> dispatchers,
+      int threads,
+      Consumer<ServletContextHandler> more)
+      throws Exception {
     server = new Server(new QueuedThreadPool(threads));
     ServerConnector connector = new ServerConnector(server, 1, 1);
     connector.setHost("127.0.0.1");
@@ -61,6 +77,7 @@ final class TestServer implements AutoCloseable {
     ServletHolder servlet = new ServletHolder(new HandlerServlet(handler));
     servlet.setAsyncSupported(true);
     context.addServlet(servlet, "/*");
+    more.accept(context);
     server.setHandler(context);
     server.start();
   }

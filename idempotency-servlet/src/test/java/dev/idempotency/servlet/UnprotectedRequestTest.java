@@ -101,7 +101,7 @@ class UnprotectedRequestTest {
             }));
   }
 
-  private static final class Request extends HttpServletRequestWrapper {
+  static final class Request extends HttpServletRequestWrapper {
     private final String method;
     private final String path;
     private final String info;

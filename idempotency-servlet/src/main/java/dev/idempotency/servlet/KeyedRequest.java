@@ -1,0 +1,86 @@
+package dev.idempotency.servlet;
+
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletRequestWrapper;
+import jakarta.servlet.http.HttpServletResponse;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request with a key: what is started asynchronously belongs to its exchange. Its body is the
+ * container's. As any request, not thread-safe.
+ */
+class KeyedRequest extends HttpServletRequestWrapper {
+
+  private final HttpServletResponse answer;
+  private final BodyBudget.Share share;
+  private volatile @Nullable Exchange exchange;
+
+  /**
+   * Around a request.
+   *
+   * @param share what the request holds of the budget for bodies
+   */
+  KeyedRequest(HttpServletRequest request, HttpServletResponse answer, BodyBudget.Share share) {
+    super(request);
+    this.answer = answer;
+    this.share = share;
+  }
+
+  /** From now on the exchange ends what is started asynchronously. */
+  void belongsTo(Exchange owner) {
+    exchange = owner;
+  }
+
+  @Override
+  public AsyncContext startAsync() {
+    Exchange owner = exchange;
+    // The container's own startAsync() would go on with the request whose body is gone.
+    return owner == null
+        ? startContainerAsync(this, answer)
+        : owner.startAsync(this, owner.response(), true);
+  }
+
+  @Override
+  public AsyncContext startAsync(ServletRequest request, ServletResponse response) {
+    Exchange owner = exchange;
+    return owner == null
+        ? startContainerAsync(request, response)
+        : owner.startAsync(request, response, false);
+  }
+
+  /** The container's own, for the exchange. */
+  AsyncContext startContainerAsync(ServletRequest request, ServletResponse response) {
+    AsyncContext context = super.startAsync(request, response);
+    share.keep();
+    context.addListener(new EndOfShare());
+    return context;
+  }
+
+  private final class EndOfShare implements AsyncListener {
+
+    @Override
+    public void onComplete(AsyncEvent event) {
+      share.end();
+    }
+
+    @Override
+    public void onTimeout(AsyncEvent event) {}
+
+    @Override
+    public void onError(AsyncEvent event) {}
+
+    @Override
+    public void onStartAsync(AsyncEvent event) {}
+  }
+
+  @Override
+  public AsyncContext getAsyncContext() {
+    Exchange owner = exchange;
+    return owner == null ? super.getAsyncContext() : owner.asyncContextOr(super.getAsyncContext());
+  }
+}

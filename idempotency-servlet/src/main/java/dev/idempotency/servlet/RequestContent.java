@@ -1,0 +1,98 @@
+package dev.idempotency.servlet;
+
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+
+/** Reads all that a request with a key asks for, so that it can be compared with another. */
+final class RequestContent {
+
+  private RequestContent() {}
+
+  /** How reading it ended. */
+  sealed interface Reading {
+
+    /**
+     * It can be run.
+     *
+     * @param request to hand to the handler, with its body
+     * @param content what a retry must repeat
+     */
+    record Usable(KeyedRequest request, byte[] content) implements Reading {}
+
+    /** It is refused: too large, or no room for it now. */
+    record Refused(Problem problem, String detail) implements Reading {}
+  }
+
+  static Reading read(
+      HttpServletRequest http, HttpServletResponse answer, int cap, BodyBudget.Share share)
+      throws IOException, ServletException {
+    return MultipartBody.isMultipart(http)
+        ? parts(http, answer, cap, share)
+        : usable(http, answer, RequestBody.read(http, cap, share), share, cap);
+  }
+
+  private static Reading parts(
+      HttpServletRequest http, HttpServletResponse answer, int cap, BodyBudget.Share share)
+      throws IOException, ServletException {
+    MultipartBody.Reading parts = MultipartBody.read(http, cap);
+    if (parts instanceof MultipartBody.Reading.Parsed parsed) {
+      return new Reading.Usable(new KeyedRequest(http, answer, share), parsed.digest());
+    }
+    if (!(parts instanceof MultipartBody.Reading.NotParsed notParsed)) {
+      return tooLarge(cap);
+    }
+    RequestBody.Reading body = RequestBody.read(http, cap, share);
+    if (body instanceof RequestBody.Reading.Incomplete
+        || (body instanceof RequestBody.Reading.Whole whole
+            && !MultipartBody.mayBeWhole(whole.bytes()))) {
+      return refusedByContainer(notParsed.why());
+    }
+    return usable(http, answer, body, share, cap);
+  }
+
+  /** The container's word on a broken form stands; of its limits it says so in this way only. */
+  private static Reading refusedByContainer(Exception why) throws IOException, ServletException {
+    if (why instanceof IOException e) {
+      throw e;
+    }
+    if (why instanceof ServletException e) {
+      throw e;
+    }
+    if (why instanceof RuntimeException e && !(why instanceof IllegalStateException)) {
+      throw e;
+    }
+    return new Reading.Refused(
+        Problem.REQUEST_TOO_LARGE, "The parts of this request are larger than is accepted here.");
+  }
+
+  private static Reading usable(
+      HttpServletRequest http,
+      HttpServletResponse answer,
+      RequestBody.Reading body,
+      BodyBudget.Share share,
+      int cap)
+      throws ServletException {
+    if (body instanceof RequestBody.Reading.Whole whole) {
+      return new Reading.Usable(
+          new BufferedRequest(http, answer, share, whole.bytes()), whole.bytes());
+    }
+    if (body instanceof RequestBody.Reading.TooLarge) {
+      return tooLarge(cap);
+    }
+    if (body instanceof RequestBody.Reading.NoRoom) {
+      return new Reading.Refused(
+          Problem.BODIES_FULL,
+          "Too many requests are in progress. Nothing was executed by this one.");
+    }
+    throw new ServletException(
+        "the body of a keyed request was read before the idempotency filter; register the filter"
+            + " before whatever reads bodies or form parameters");
+  }
+
+  private static Reading tooLarge(int cap) {
+    return new Reading.Refused(
+        Problem.REQUEST_TOO_LARGE, "A request with a key may have at most " + cap + " bytes here.");
+  }
+}

@@ -1,0 +1,192 @@
+package dev.idempotency.servlet;
+
+import dev.idempotency.Decision;
+import dev.idempotency.Operation;
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.StoreException;
+import jakarta.servlet.DispatcherType;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+
+/** Lets a request pass, refuses it, answers it from the store, or runs it once. Immutable. */
+final class RequestGate {
+
+  /** Marks a response that a failed-open filter let run without protection. */
+  private static final String UNPROTECTED = "Idempotent-Unprotected";
+
+  private final FilterSettings settings;
+  private final Answers answers;
+
+  RequestGate(FilterSettings settings) {
+    this.settings = settings;
+    this.answers = new Answers(settings);
+  }
+
+  void handle(HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
+      throws IOException, ServletException {
+    RoutePolicy.Values policy = settings.routes().policyOf(http);
+    if (policy.keyUse() == RoutePolicy.KeyUse.OFF
+        && http.getDispatcherType() != DispatcherType.ASYNC) {
+      chain.doFilter(http, answer);
+      return;
+    }
+    if (IdempotencyFilter.exchange(http) instanceof Exchange exchange) {
+      if (http.getDispatcherType() == DispatcherType.ASYNC) {
+        exchange.run(chain, http, answer);
+      } else {
+        chain.doFilter(http, answer);
+      }
+      return;
+    }
+    // Whatever else is dispatched has been looked at when it came in.
+    if (http.getDispatcherType() != DispatcherType.REQUEST) {
+      chain.doFilter(http, answer);
+      return;
+    }
+    KeyHeader.Reading reading = settings.keyHeader().read(http);
+    if (reading instanceof KeyHeader.Reading.Present present) {
+      keyed(http, answer, chain, policy, present.key());
+    } else if (reading instanceof KeyHeader.Reading.Unusable unusable) {
+      RequestBody.discard(http, answer);
+      answers.problem(answer, unusable.problem(), unusable.detail());
+    } else if (policy.keyUse() == RoutePolicy.KeyUse.REQUIRED) {
+      RequestBody.discard(http, answer);
+      answers.problem(
+          answer,
+          Problem.KEY_MISSING,
+          "This operation needs the header " + settings.keyHeader().name() + ".");
+    } else {
+      chain.doFilter(http, answer);
+    }
+  }
+
+  private void keyed(
+      HttpServletRequest http,
+      HttpServletResponse answer,
+      FilterChain chain,
+      RoutePolicy.Values policy,
+      String key)
+      throws IOException, ServletException {
+    BodyBudget.Share share = settings.bodies().share();
+    try {
+      RequestContent.Reading reading =
+          RequestContent.read(http, answer, policy.maxRequestBytes(), share);
+      if (reading instanceof RequestContent.Reading.Usable usable) {
+        Operation operation = operation(http, policy, key, usable.content());
+        decided(usable.request(), answer, chain, policy, operation);
+      } else if (reading instanceof RequestContent.Reading.Refused refused) {
+        refuse(http, answer, refused);
+      }
+    } finally {
+      share.endUnlessKept();
+    }
+  }
+
+  private void refuse(
+      HttpServletRequest http, HttpServletResponse answer, RequestContent.Reading.Refused refused)
+      throws IOException {
+    if (refused.problem() == Problem.BODIES_FULL) {
+      RequestBody.leave(http, answer);
+      answers.retryLater(
+          answer, refused.problem(), refused.detail(), settings.engine().config().retryAfter());
+    } else {
+      RequestBody.discard(http, answer);
+      answers.problem(answer, refused.problem(), refused.detail());
+    }
+  }
+
+  private void decided(
+      KeyedRequest request,
+      HttpServletResponse answer,
+      FilterChain chain,
+      RoutePolicy.Values policy,
+      Operation operation)
+      throws IOException, ServletException {
+    BufferedResponse response =
+        new BufferedResponse(
+            answer, policy.maxResponseBytes(), task -> request.getAsyncContext().start(task));
+    CompletableFuture<Decision> deciding = decide(request, operation, policy);
+    if (!deciding.isDone()) {
+      new WaitingRequest(
+              settings, request, response, deciding, decision -> refuse(answer, decision))
+          .start(policy.maxWait());
+      return;
+    }
+    Decision decision = deciding.join();
+    if (decision instanceof Decision.Proceed proceed) {
+      Exchange exchange =
+          new Exchange(settings, request, response, proceed.execution(), proceed.expiresAt());
+      IdempotencyFilter.attach(exchange);
+      exchange.run(chain, request, response);
+    } else if (decision instanceof Decision.StoreUnavailable unavailable && mayRun(unavailable)) {
+      answer.setHeader(UNPROTECTED, "true");
+      chain.doFilter(request, answer);
+    } else {
+      refuse(answer, decision);
+    }
+  }
+
+  private CompletableFuture<Decision> decide(
+      HttpServletRequest http, Operation operation, RoutePolicy.Values policy) {
+    return policy.maxWait().isZero() || !http.isAsyncSupported()
+        ? CompletableFuture.completedFuture(settings.engine().begin(operation))
+        : settings.engine().beginOrWait(operation, policy.maxWait());
+  }
+
+  /** A damaged record says that the operation may have run; no setting makes that a "go ahead". */
+  private boolean mayRun(Decision.StoreUnavailable unavailable) {
+    return settings.failOpen() && unavailable.cause().reason() != StoreException.Reason.CORRUPT;
+  }
+
+  private Operation operation(
+      HttpServletRequest http, RoutePolicy.Values policy, String key, byte[] content) {
+    String scope = settings.scope().apply(http);
+    String query = http.getQueryString();
+    Fingerprint.Builder fingerprint =
+        Fingerprint.builder(settings.fingerprintTag())
+            .add(http.getMethod())
+            .add(http.getRequestURI())
+            .add(query == null ? "" : query);
+    settings.fingerprint().addTo(http, content, fingerprint);
+    String credential = http.getHeader("Authorization");
+    if (scope.isEmpty() && credential != null) {
+      fingerprint.caller(credential);
+    }
+    return new Operation(
+        new IdempotencyKey(scope, key),
+        fingerprint.build(),
+        policy.ttl(),
+        policy.lease(),
+        policy.inDoubt());
+  }
+
+  private void refuse(HttpServletResponse answer, Decision decision) throws IOException {
+    if (decision instanceof Decision.Replay replay) {
+      answers.replay(answer, replay.outcome(), replay.expiresAt());
+    } else if (decision instanceof Decision.InFlight inFlight) {
+      answers.retryLater(
+          answer,
+          Problem.IN_FLIGHT,
+          "The first request with this key still runs. Ask again later with the same key.",
+          inFlight.retryAfter());
+    } else if (decision instanceof Decision.Mismatch) {
+      answers.problem(
+          answer,
+          Problem.KEY_REUSED,
+          "This key was used for another request, or by another caller; use a new key.");
+    } else if (decision instanceof Decision.StoreUnavailable unavailable) {
+      answers.retryLater(
+          answer,
+          Problem.STORE_UNAVAILABLE,
+          "Whether this request ran before cannot be found out now, so it was not run.",
+          unavailable.retryAfter());
+    } else {
+      answers.unknown(answer);
+    }
+  }
+}
