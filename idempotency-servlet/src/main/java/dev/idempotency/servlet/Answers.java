@@ -113,11 +113,10 @@ final class Answers {
   }
 
   void expires(HttpServletResponse response, Instant expiresAt) {
-    settings
-        .expiresHeader()
-        .ifPresent(name -> response.setHeader(name, BufferedResponse.httpDate(expiresAt)));
+    settings.expiresHeader().ifPresent(name -> response.setHeader(name, HttpDate.of(expiresAt)));
   }
 
+  /** Sends a whole body. */
   static void body(HttpServletResponse response, byte[] body) throws IOException {
     int status = response.getStatus();
     // RFC 9110 section 6.4.1: these have no content, and no length of one.
@@ -125,7 +124,10 @@ final class Answers {
         || status == HttpServletResponse.SC_NOT_MODIFIED) {
       return;
     }
-    response.setContentLength(body.length);
+    // RFC 9112 section 7.1.2: in HTTP/1.1 only a chunked message has trailers.
+    if (response.getTrailerFields() == null) {
+      response.setContentLength(body.length);
+    }
     response.getOutputStream().write(body);
   }
 }

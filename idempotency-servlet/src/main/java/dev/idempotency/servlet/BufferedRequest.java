@@ -39,7 +39,7 @@ final class BufferedRequest extends KeyedRequest {
     }
     ServletInputStream handedOut = stream;
     if (handedOut == null) {
-      handedOut = new ReplayableInputStream(body, task -> getAsyncContext().start(task));
+      handedOut = new ReplayableInputStream(body, this::listen);
       stream = handedOut;
     }
     return handedOut;

@@ -10,16 +10,16 @@ import java.io.PrintWriter;
 import java.io.UnsupportedEncodingException;
 import java.nio.charset.Charset;
 import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +40,7 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   private boolean committed;
   private boolean typeSet;
   private long declaredLength = -1;
+  private @Nullable Supplier<Map<String, String>> trailers;
   private @Nullable ServletOutputStream stream;
   private @Nullable PrintWriter writer;
 
@@ -47,11 +48,11 @@ final class BufferedResponse extends HttpServletResponseWrapper {
    * In front of a response that nobody has written to.
    *
    * @param cap largest body that is held back, in bytes
-   * @param container runs a write listener after {@code startAsync}
+   * @param listeners runs a write listener
    */
-  BufferedResponse(HttpServletResponse response, int cap, Executor container) {
+  BufferedResponse(HttpServletResponse response, int cap, Executor listeners) {
     super(response);
-    this.body = new ResponseBody(cap, container, () -> committed = true);
+    this.body = new ResponseBody(cap, listeners, () -> committed = true);
   }
 
   ResponseBody body() {
@@ -84,6 +85,9 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     behind.setStatus(status);
     headers.copyTo(behind);
     cookies.forEach(behind::addCookie);
+    if (trailers != null) {
+      behind.setTrailerFields(trailers);
+    }
     return behind;
   }
 
@@ -232,6 +236,7 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     status = SC_OK;
     error = null;
     declaredLength = -1;
+    trailers = null;
     headers.clear();
     cookies.clear();
     stream = null;
@@ -308,6 +313,18 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     }
   }
 
+  /** Sent with the handler's own answer; not recorded, because a replay has its length in front. */
+  @Override
+  public void setTrailerFields(Supplier<Map<String, String>> supplier) {
+    needUncommitted("setTrailerFields");
+    trailers = supplier;
+  }
+
+  @Override
+  public @Nullable Supplier<Map<String, String>> getTrailerFields() {
+    return trailers;
+  }
+
   @Override
   public void addCookie(Cookie cookie) {
     if (!committed) {
@@ -355,21 +372,13 @@ final class BufferedResponse extends HttpServletResponseWrapper {
 
   @Override
   public void setDateHeader(String name, long date) {
-    setHeader(name, httpDate(Instant.ofEpochMilli(date)));
+    setHeader(name, HttpDate.of(Instant.ofEpochMilli(date)));
   }
 
   @Override
   public void addDateHeader(String name, long date) {
-    addHeader(name, httpDate(Instant.ofEpochMilli(date)));
+    addHeader(name, HttpDate.of(Instant.ofEpochMilli(date)));
   }
-
-  /** RFC 9110 section 5.6.7. */
-  static String httpDate(Instant instant) {
-    return HTTP_DATE.format(instant.atOffset(ZoneOffset.UTC));
-  }
-
-  private static final DateTimeFormatter HTTP_DATE =
-      DateTimeFormatter.ofPattern("EEE, dd MMM yyyy HH:mm:ss 'GMT'", Locale.US);
 
   @Override
   public boolean containsHeader(String name) {

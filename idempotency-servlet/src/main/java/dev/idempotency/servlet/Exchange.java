@@ -11,6 +11,8 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -35,6 +37,8 @@ final class Exchange {
   private final HandlerExecution execution;
   private final Instant expiresAt;
   private final AtomicBoolean answered = new AtomicBoolean();
+  private final List<Runnable> listeners = new ArrayList<>();
+  private boolean dispatching;
   private volatile @Nullable ExchangeAsyncContext async;
   private volatile boolean startedInThisDispatch;
   private volatile @Nullable CompletableFuture<Void> end;
@@ -71,6 +75,9 @@ final class Exchange {
   void run(FilterChain chain, ServletRequest asSeen, ServletResponse answer)
       throws IOException, ServletException {
     startedInThisDispatch = false;
+    synchronized (listeners) {
+      dispatching = true;
+    }
     try {
       chain.doFilter(asSeen, answer);
     } catch (Throwable thrown) {
@@ -79,8 +86,33 @@ final class Exchange {
       }
       return;
     }
+    startListeners();
     if (!startedInThisDispatch) {
       finish(async == null);
+    }
+  }
+
+  /** Listeners of streams run when the handler has returned, as in a container, never beside it. */
+  void afterDispatch(Runnable listener) {
+    synchronized (listeners) {
+      listeners.add(listener);
+      if (dispatching) {
+        return;
+      }
+    }
+    startListeners();
+  }
+
+  private void startListeners() {
+    List<Runnable> ready;
+    synchronized (listeners) {
+      dispatching = false;
+      ready = List.copyOf(listeners);
+      listeners.clear();
+    }
+    ExchangeAsyncContext started = async;
+    if (started != null && !started.isEnded() && !answered.get()) {
+      ready.forEach(started::start);
     }
   }
 
@@ -138,7 +170,7 @@ final class Exchange {
       if (outcome.size() > settings.engine().config().maxOutcomeBytes()) {
         outcome = own.toTombstone();
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       execution.endInDoubt();
       throw e;
     }

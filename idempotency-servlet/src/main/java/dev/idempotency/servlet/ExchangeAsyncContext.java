@@ -95,6 +95,10 @@ final class ExchangeAsyncContext implements AsyncContext {
     dispatch(() -> container.dispatch(context, path));
   }
 
+  boolean isEnded() {
+    return ended;
+  }
+
   private void dispatch(Runnable dispatch) {
     ended = true;
     exchange.expectDispatch();

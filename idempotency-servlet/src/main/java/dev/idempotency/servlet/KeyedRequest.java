@@ -3,6 +3,7 @@ package dev.idempotency.servlet;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
+import jakarta.servlet.RequestDispatcher;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
@@ -34,6 +35,25 @@ class KeyedRequest extends HttpServletRequestWrapper {
   /** From now on the exchange ends what is started asynchronously. */
   void belongsTo(Exchange owner) {
     exchange = owner;
+  }
+
+  /** Runs a listener of the request's or the response's stream. */
+  void listen(Runnable task) {
+    if (!isAsyncStarted()) {
+      throw new IllegalStateException("a listener of a stream needs startAsync() before");
+    }
+    Exchange owner = exchange;
+    if (owner == null) {
+      getAsyncContext().start(task);
+    } else {
+      owner.afterDispatch(task);
+    }
+  }
+
+  @Override
+  public @Nullable RequestDispatcher getRequestDispatcher(String path) {
+    RequestDispatcher container = super.getRequestDispatcher(path);
+    return container == null ? null : new ForwardingDispatcher(container);
   }
 
   @Override

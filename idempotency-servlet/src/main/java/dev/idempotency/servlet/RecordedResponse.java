@@ -24,7 +24,7 @@ public final class RecordedResponse {
    * A header field.
    *
    * @param name a token of RFC 9110
-   * @param value without control characters other than tab
+   * @param value without control characters other than tab, and without any above U+00FF
    */
   record Header(String name, String value) {
 
@@ -34,13 +34,18 @@ public final class RecordedResponse {
       }
       if (!isSafe(value)) {
         throw new IllegalArgumentException(
-            "the value of the header " + name + " has a control character; remove it");
+            "the value of the header "
+                + name
+                + " has a control character, or one above U+00FF; remove it");
       }
     }
 
-    /** Against response splitting: RFC 9110 section 5.5. */
+    /**
+     * Against response splitting: RFC 9110 section 5.5. Not above 0xFF, where a container that cuts
+     * characters to bytes could make a line end of one.
+     */
     static boolean isSafe(String value) {
-      return value.chars().allMatch(c -> (c >= 0x20 && c != 0x7F) || c == '\t');
+      return value.chars().allMatch(c -> (c >= 0x20 && c <= 0xFF && c != 0x7F) || c == '\t');
     }
 
     private static String visible(String name) {

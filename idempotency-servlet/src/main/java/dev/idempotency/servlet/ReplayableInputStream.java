@@ -4,22 +4,24 @@ import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.Objects;
 import java.util.concurrent.Executor;
 
 /** A body that is there already. As any servlet stream, not thread-safe. */
 final class ReplayableInputStream extends ServletInputStream {
 
   private final ByteArrayInputStream in;
-  private final Executor container;
+  private final Executor listeners;
+  private boolean listening;
 
   /**
    * Over these bytes.
    *
-   * @param container runs a {@link ReadListener} after {@code startAsync}
+   * @param listeners runs a {@link ReadListener}
    */
-  ReplayableInputStream(byte[] body, Executor container) {
+  ReplayableInputStream(byte[] body, Executor listeners) {
     this.in = new ByteArrayInputStream(body);
-    this.container = container;
+    this.listeners = listeners;
   }
 
   @Override
@@ -49,7 +51,12 @@ final class ReplayableInputStream extends ServletInputStream {
 
   @Override
   public void setReadListener(ReadListener listener) {
-    container.execute(() -> tell(listener));
+    Objects.requireNonNull(listener, "listener");
+    if (listening) {
+      throw new IllegalStateException("a ReadListener is set already");
+    }
+    listeners.execute(() -> tell(listener));
+    listening = true;
   }
 
   private void tell(ReadListener listener) {
@@ -62,7 +69,7 @@ final class ReplayableInputStream extends ServletInputStream {
       if (isFinished()) {
         listener.onAllDataRead();
       }
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
       listener.onError(e);
     }
   }

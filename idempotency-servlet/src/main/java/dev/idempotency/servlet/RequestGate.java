@@ -108,8 +108,7 @@ final class RequestGate {
       Operation operation)
       throws IOException, ServletException {
     BufferedResponse response =
-        new BufferedResponse(
-            answer, policy.maxResponseBytes(), task -> request.getAsyncContext().start(task));
+        new BufferedResponse(answer, policy.maxResponseBytes(), request::listen);
     CompletableFuture<Decision> deciding = decide(request, operation, policy);
     if (!deciding.isDone()) {
       new WaitingRequest(

@@ -5,6 +5,7 @@ import jakarta.servlet.WriteListener;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.Objects;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -22,16 +23,16 @@ final class ResponseBody {
   }
 
   private final int cap;
-  private final Executor container;
+  private final Executor listeners;
   private final Runnable onFlush;
   private final ByteArrayOutputStream held = new ByteArrayOutputStream(512);
   private Overflow overflow = this::ignoreMore;
   private @Nullable OutputStream target;
   private boolean ignoring;
 
-  ResponseBody(int cap, Executor container, Runnable onFlush) {
+  ResponseBody(int cap, Executor listeners, Runnable onFlush) {
     this.cap = cap;
-    this.container = container;
+    this.listeners = listeners;
     this.onFlush = onFlush;
   }
 
@@ -86,6 +87,8 @@ final class ResponseBody {
 
   private final class Stream extends ServletOutputStream {
 
+    private boolean listening;
+
     @Override
     public void write(int b) throws IOException {
       ResponseBody.this.write(new byte[] {(byte) b}, 0, 1);
@@ -114,14 +117,19 @@ final class ResponseBody {
 
     @Override
     public void setWriteListener(WriteListener listener) {
-      container.execute(
+      Objects.requireNonNull(listener, "listener");
+      if (listening) {
+        throw new IllegalStateException("a WriteListener is set already");
+      }
+      listeners.execute(
           () -> {
             try {
               listener.onWritePossible();
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
               listener.onError(e);
             }
           });
+      listening = true;
     }
   }
 }

@@ -41,7 +41,7 @@ final class ResponseHeaders {
   private static String clean(String value) {
     return RecordedResponse.Header.isSafe(value)
         ? value
-        : value.replaceAll("[\\x00-\\x08\\x0A-\\x1F\\x7F]", " ");
+        : value.replaceAll("[\\x00-\\x08\\x0A-\\x1F\\x7F]", " ").replaceAll("[^\\x00-\\xFF]", "?");
   }
 
   boolean contains(String name) {
