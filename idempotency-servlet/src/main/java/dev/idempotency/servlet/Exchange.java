@@ -274,6 +274,13 @@ final class Exchange {
                 });
   }
 
+  /** The container did not let the handler have its turn. */
+  void neverRan() {
+    if (answered.compareAndSet(false, true)) {
+      execution.release();
+    }
+  }
+
   /** The container has ended the request: too late to answer, not too late to store. */
   void ended() {
     if (end == null && answered.compareAndSet(false, true)) {

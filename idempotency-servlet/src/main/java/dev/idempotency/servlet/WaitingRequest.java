@@ -60,7 +60,13 @@ final class WaitingRequest implements AsyncListener {
     try {
       context.start(() -> settle(context, decision));
     } catch (RuntimeException e) {
-      LOG.log(System.Logger.Level.WARNING, "the container takes no more tasks", e);
+      // Nothing wrong where the client has gone: the container is about to say so.
+      LOG.log(
+          e instanceof IllegalStateException
+              ? System.Logger.Level.DEBUG
+              : System.Logger.Level.WARNING,
+          "the container takes no more tasks for this request",
+          e);
       if (decision instanceof Decision.Proceed proceed) {
         proceed.execution().release();
       }
@@ -82,8 +88,13 @@ final class WaitingRequest implements AsyncListener {
           new Exchange(settings, request, response, proceed.execution(), proceed.expiresAt());
       IdempotencyFilter.attach(ours);
       exchange = ours;
-      ours.expectDispatch();
-      context.dispatch();
+      try {
+        ours.expectDispatch();
+        context.dispatch();
+      } catch (RuntimeException e) {
+        LOG.log(System.Logger.Level.DEBUG, "the client went before its turn", e);
+        ours.neverRan();
+      }
       return;
     }
     answer(context, decision);
@@ -92,10 +103,13 @@ final class WaitingRequest implements AsyncListener {
   private void answer(AsyncContext context, Decision decision) {
     try {
       refusal.answer(decision);
-    } catch (IOException e) {
+    } catch (IOException | IllegalStateException e) {
       LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
-    } finally {
+    }
+    try {
       context.complete();
+    } catch (IllegalStateException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the container has ended the request before", e);
     }
   }
 

@@ -56,6 +56,7 @@ public final class Scenarios {
           new Scenario("the client goes, its retry gets the result", Scenarios::clientGone),
           new Scenario("the client goes, no answer comes: outcome unknown", Scenarios::lost),
           new Scenario("a waiting client goes, nothing else changes", Scenarios::waiterGone),
+          new Scenario("a waiting client goes as its turn comes", Scenarios::turnMissed),
           new Scenario("a result too large to keep is never run again", Scenarios::notKept),
           REQUEST_TOO_LARGE,
           new Scenario("store down: nothing runs", Scenarios::storeDown),
@@ -397,6 +398,24 @@ public final class Scenarios {
     }
     stage.until("nobody waits any more", () -> stage.engine().waiters() == 0);
     assertThat(stage.runs()).isEqualTo(1);
+  }
+
+  private static void turnMissed(Stage stage) throws Exception {
+    Stage.Held held = stage.hold();
+    Call call = stage.call("pay").on(Route.WAIT);
+    CompletableFuture<Reply> first = stage.send(call);
+    Work work = held.next();
+    CompletableFuture<Reply> waiter = stage.send(call);
+    stage.until("the duplicate waits", () -> stage.engine().waiters() == 1);
+    stage.handler(next -> next.answer(bytes("done")));
+    waiter.cancel(true);
+    work.turnAway();
+    expect(stage.reply(first), Kind.TURNED_AWAY, false);
+    // Whoever had the turn, or had it taken away: the key is not stuck, and nothing runs twice.
+    Reply retry = stage.ask(call);
+    assertThat(retry.kind()).isIn(Kind.RESULT, Kind.OUTCOME_UNKNOWN);
+    assertThat(stage.ask(call).kind()).isEqualTo(retry.kind());
+    assertThat(stage.runs()).isLessThanOrEqualTo(2);
   }
 
   private static void notKept(Stage stage) throws Exception {
