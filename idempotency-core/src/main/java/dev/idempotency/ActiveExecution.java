@@ -66,6 +66,11 @@ final class ActiveExecution implements Execution {
   }
 
   @Override
+  public Fingerprint fingerprint() {
+    return lease.fingerprint();
+  }
+
+  @Override
   public long fence() {
     return lease.fence();
   }
@@ -138,13 +143,19 @@ final class ActiveExecution implements Execution {
 
   private Completion settleDoubt(Optional<Outcome> observed) {
     OutcomeResolver.Resolution resolution =
-        engine.resolve(new OutcomeResolver.Unresolved(key(), fence(), attempt(), Duration.ZERO));
+        engine.resolve(
+            new OutcomeResolver.Unresolved(
+                key(), fingerprint(), fence(), attempt(), Duration.ZERO));
     if (resolution instanceof OutcomeResolver.Resolution.Completed completed) {
       return store(completed.outcome(), Optional.of(completed.outcome()));
     }
     if (resolution instanceof OutcomeResolver.Resolution.NotExecuted) {
       releaseNow();
       return Completion.of(Completion.Status.RELEASED);
+    }
+    if (resolution instanceof OutcomeResolver.Resolution.KeyReused) {
+      releaseNow();
+      return Completion.of(Completion.Status.MISMATCH);
     }
     InDoubtPolicy applied =
         inDoubt == InDoubtPolicy.RECORD && observed.isEmpty() ? InDoubtPolicy.HOLD : inDoubt;

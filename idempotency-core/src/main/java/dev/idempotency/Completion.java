@@ -28,7 +28,13 @@ public record Completion(Status status, Optional<Outcome> authoritative) {
     /** In doubt: retries are told so until the TTL, a resolver or an operator. */
     HELD,
     /** Freed: a retry runs. */
-    RELEASED
+    RELEASED,
+    /**
+     * Nothing was executed, for the key was used before, for another request, as the resolver says:
+     * refuse it as {@link Decision.Mismatch}. The record is freed, so that the other request can
+     * find its outcome.
+     */
+    MISMATCH
   }
 
   static Completion of(Status status) {

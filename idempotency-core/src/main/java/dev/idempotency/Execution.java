@@ -1,5 +1,6 @@
 package dev.idempotency;
 
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 
@@ -15,6 +16,9 @@ public interface Execution {
 
   /** Names the operation. */
   IdempotencyKey key();
+
+  /** Of the request that is executed; with it, what guards the effect tells a reused key. */
+  Fingerprint fingerprint();
 
   /**
    * Rises with every ownership of this key. Store it with the effect, and refuse an effect whose

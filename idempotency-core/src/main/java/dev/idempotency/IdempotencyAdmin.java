@@ -35,10 +35,11 @@ public final class IdempotencyAdmin {
    * OutcomeResolver.Resolution.NotExecuted} the next one runs.
    *
    * @return whether it was done; false if the key is not abandoned (any more)
-   * @throws IllegalArgumentException for {@link OutcomeResolver.Resolution.Unknown}
+   * @throws IllegalArgumentException for any other resolution
    */
   public boolean resolve(IdempotencyKey key, OutcomeResolver.Resolution resolution) {
-    if (resolution instanceof OutcomeResolver.Resolution.Unknown) {
+    if (!(resolution instanceof OutcomeResolver.Resolution.Completed)
+        && !(resolution instanceof OutcomeResolver.Resolution.NotExecuted)) {
       throw new IllegalArgumentException(
           "an operator's resolution must be Completed or NotExecuted; to change nothing, do"
               + " nothing");

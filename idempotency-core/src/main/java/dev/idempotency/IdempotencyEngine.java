@@ -222,7 +222,11 @@ public final class IdempotencyEngine implements AutoCloseable {
     OutcomeResolver.Resolution resolution =
         parts.resolve(
             new OutcomeResolver.Unresolved(
-                operation.key(), abandoned.fence(), abandoned.attempt(), abandoned.since()));
+                operation.key(),
+                abandoned.fingerprint(),
+                abandoned.fence(),
+                abandoned.attempt(),
+                abandoned.since()));
     boolean unknown = resolution instanceof OutcomeResolver.Resolution.Unknown;
     if (unknown && config().abandoned() == AbandonedPolicy.HOLD) {
       return Optional.of(new Decision.Abandoned());
@@ -247,6 +251,12 @@ public final class IdempotencyEngine implements AutoCloseable {
           new Decision.Replay(
               completion.authoritative().orElse(completed.outcome()),
               wallClock().plus(acquired.lease().ttl())));
+    }
+    if (resolution instanceof OutcomeResolver.Resolution.KeyReused) {
+      ActiveExecution.start(
+              parts, operation.inDoubt().orElse(config().inDoubt()), acquired.lease(), true)
+          .release();
+      return Optional.of(new Decision.Mismatch());
     }
     return Optional.of(proceed(operation, acquired.lease(), true));
   }

@@ -1,5 +1,6 @@
 package dev.idempotency;
 
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import java.time.Duration;
@@ -20,11 +21,13 @@ public interface OutcomeResolver {
    * An execution without a known end.
    *
    * @param key names the operation
+   * @param fingerprint of its request
    * @param fence of the execution
    * @param attempt of the execution, from 1
    * @param since how long ago its lease ended; zero if it just ended in doubt
    */
-  record Unresolved(IdempotencyKey key, long fence, int attempt, Duration since) {}
+  record Unresolved(
+      IdempotencyKey key, Fingerprint fingerprint, long fence, int attempt, Duration since) {}
 
   /** The answer. */
   sealed interface Resolution {
@@ -41,6 +44,13 @@ public interface OutcomeResolver {
      * free to run again.
      */
     record NotExecuted() implements Resolution {}
+
+    /**
+     * It had no effect and can have none, because the key was used for another request before: a
+     * record of the store that expired, or was lost, while the application still knows. The request
+     * is refused as {@link Decision.Mismatch}, and the record is freed.
+     */
+    record KeyReused() implements Resolution {}
 
     /** Nobody knows. The policy decides. */
     record Unknown() implements Resolution {}

@@ -200,6 +200,7 @@ class IdempotencyEngineTest {
 
     assertThat(asked).hasSize(1);
     assertThat(asked.get(0).fence()).isEqualTo(fence);
+    assertThat(asked.get(0).fingerprint()).isEqualTo(TRANSFER.fingerprint());
     assertThat(asked.get(0).attempt()).isEqualTo(1);
   }
 
@@ -212,6 +213,20 @@ class IdempotencyEngineTest {
     proceed(engine.begin(TRANSFER));
 
     assertThat(events.names).contains("takeover reexecution=false");
+  }
+
+  @Test
+  void aResolverThatKnowsTheKeyFromAnotherRequestHasThisOneRefusedAndFreesTheKey() {
+    IdempotencyEngine engine =
+        engine(config().resolver(unresolved -> new OutcomeResolver.Resolution.KeyReused()));
+
+    Completion completion = proceed(engine.begin(TRANSFER)).inDoubt(FAILURE);
+    assertThat(completion).isEqualTo(Completion.of(Completion.Status.MISMATCH));
+    assertThat(engine.admin().find(TRANSFER.key())).get().isInstanceOf(StoredRecord.Released.class);
+
+    vanishedOwner();
+    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Mismatch());
+    assertThat(engine.admin().find(TRANSFER.key())).get().isInstanceOf(StoredRecord.Released.class);
   }
 
   @Test

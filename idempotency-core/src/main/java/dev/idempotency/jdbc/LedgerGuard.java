@@ -59,8 +59,9 @@ import javax.sql.DataSource;
  *   <li>An acknowledged commit survives the database's failover (synchronous replication); the
  *       guarantee is as strong as the business rows themselves, no stronger.
  *   <li>Rows live longer than the store's records, plus the longest time that a transaction can
- *       stay open: see {@link #purge}. A key that is used again after its record expired, while its
- *       row is there, is refused as already executed.
+ *       stay open: see {@link #purge}. When the record has expired, or was lost, and the row is
+ *       there, the same request gets what is recorded, and another one with the key is refused with
+ *       {@link KeyReusedException}.
  * </ul>
  *
  * <p>While another transaction has inserted the key and is not over, {@link #record} waits for it,
@@ -107,8 +108,8 @@ public final class LedgerGuard {
   }
 
   /**
-   * Inserts the key, its fence and its outcome into the connection's open transaction. Does not
-   * commit.
+   * Inserts the key, its fence, its request's fingerprint and its outcome into the connection's
+   * open transaction. Does not commit.
    *
    * <p>Call it once in an execution. Any exception but the one about auto-commit mode has rolled
    * the transaction back first, so that whoever catches it and commits, commits nothing of the work
@@ -119,7 +120,9 @@ public final class LedgerGuard {
    * exception has to reach the manager.
    *
    * @param outcome at most {@link LedgerGuardSettings#maxOutcomeBytes()} bytes
-   * @throws AlreadyExecutedException if another transaction has committed this key
+   * @throws AlreadyExecutedException if another transaction has committed this key for the same
+   *     request
+   * @throws KeyReusedException if one has for another request, or another caller's
    * @throws IllegalStateException if the connection is in auto-commit mode, where the row would be
    *     committed without the effect
    * @throws IllegalArgumentException if the outcome is too large
@@ -158,19 +161,23 @@ public final class LedgerGuard {
               + "; record a reference to the result, or a tombstone");
     }
     IdempotencyKey key = execution.key();
-    if (!table.insert(connection, key, new Recorded(execution.fence(), outcome, now()))) {
-      throw new AlreadyExecutedException(
-          key,
-          table
-              .findLatest(connection, key)
-              .orElseThrow(
-                  () ->
-                      new SQLTransactionRollbackException(
-                          key
-                              + " was executed by a transaction that this one's isolation level"
-                              + " hides; roll back",
-                          "40001")));
+    Recorded row = new Recorded(execution.fence(), execution.fingerprint(), outcome, now());
+    if (table.insert(connection, key, row)) {
+      return;
     }
+    Recorded standing =
+        table
+            .findLatest(connection, key)
+            .orElseThrow(
+                () ->
+                    new SQLTransactionRollbackException(
+                        key
+                            + " was executed by a transaction that this one's isolation level"
+                            + " hides; roll back",
+                        "40001"));
+    throw standing.isOfAnotherThan(execution.fingerprint())
+        ? new KeyReusedException(key, standing.fence())
+        : new AlreadyExecutedException(key, standing);
   }
 
   /**

@@ -9,7 +9,8 @@ import java.util.function.Function;
 import javax.sql.DataSource;
 
 /**
- * Answers from the ledger: a row says completed, no row says not executed.
+ * Answers from the ledger: a row says completed, or another request's says that the key was reused;
+ * no row says not executed.
  *
  * <p>No row, though its transaction may still be open, is a sound "not executed": the next owner
  * inserts the same key, so of the two only one commits.
@@ -36,9 +37,12 @@ final class LedgerResolver implements OutcomeResolver {
       throw new IllegalStateException(
           "the ledger could not be read for " + unresolved.key() + ": " + e.getMessage(), e);
     }
-    return recorded.isPresent()
-        ? new Resolution.Completed(toOutcome.apply(recorded.get()))
-        : new Resolution.NotExecuted();
+    if (recorded.isEmpty()) {
+      return new Resolution.NotExecuted();
+    }
+    return recorded.get().isOfAnotherThan(unresolved.fingerprint())
+        ? new Resolution.KeyReused()
+        : new Resolution.Completed(toOutcome.apply(recorded.get()));
   }
 
   private Optional<Recorded> read(Connection connection, Unresolved unresolved)

@@ -1,5 +1,6 @@
 package dev.idempotency.jdbc;
 
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import java.sql.Connection;
@@ -53,17 +54,18 @@ final class LedgerTable {
     String sql =
         "INSERT INTO "
             + name
-            + " (key_digest, fence, outcome_format, tombstone, outcome, recorded_at)"
-            + " VALUES (?, ?, ?, ?, ?, ?)"
+            + " (key_digest, fence, fingerprint, outcome_format, tombstone, outcome, recorded_at)"
+            + " VALUES (?, ?, ?, ?, ?, ?, ?)"
             + dialect.onConflict();
     try (PreparedStatement insert = connection.prepareStatement(sql)) {
       dialect.bound(insert, waitAtMost);
       insert.setBytes(1, key.digest());
       insert.setLong(2, row.fence());
-      insert.setString(3, row.outcome().format());
-      insert.setBoolean(4, row.outcome().isTombstone());
-      insert.setBytes(5, row.outcome().toBytes());
-      insert.setLong(6, row.recordedAt().toEpochMilli());
+      insert.setBytes(3, row.fingerprint().toBytes());
+      insert.setString(4, row.outcome().format());
+      insert.setBoolean(5, row.outcome().isTombstone());
+      insert.setBytes(6, row.outcome().toBytes());
+      insert.setLong(7, row.recordedAt().toEpochMilli());
       return insert.executeUpdate() == 1;
     } catch (SQLException e) {
       if (dialect.isDuplicateKey(e)) {
@@ -88,7 +90,7 @@ final class LedgerTable {
       Connection connection, LedgerDialect dialect, IdempotencyKey key, String suffix)
       throws SQLException {
     String sql =
-        "SELECT fence, outcome_format, tombstone, outcome, recorded_at FROM "
+        "SELECT fence, fingerprint, outcome_format, tombstone, outcome, recorded_at FROM "
             + name
             + " WHERE key_digest = ?"
             + suffix;
@@ -102,11 +104,15 @@ final class LedgerTable {
   }
 
   private static Recorded read(ResultSet row) throws SQLException {
-    String format = row.getString(2);
-    byte[] bytes = row.getBytes(4);
+    String format = row.getString(3);
+    byte[] bytes = row.getBytes(5);
     Outcome outcome =
-        row.getBoolean(3) ? Outcome.tombstone(format, bytes) : Outcome.of(format, bytes);
-    return new Recorded(row.getLong(1), outcome, Instant.ofEpochMilli(row.getLong(5)));
+        row.getBoolean(4) ? Outcome.tombstone(format, bytes) : Outcome.of(format, bytes);
+    return new Recorded(
+        row.getLong(1),
+        Fingerprint.of(row.getBytes(2)),
+        outcome,
+        Instant.ofEpochMilli(row.getLong(6)));
   }
 
   /**

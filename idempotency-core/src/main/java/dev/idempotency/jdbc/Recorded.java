@@ -1,5 +1,6 @@
 package dev.idempotency.jdbc;
 
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.Outcome;
 import java.time.Instant;
 
@@ -7,7 +8,14 @@ import java.time.Instant;
  * What the ledger holds for an executed key. Immutable.
  *
  * @param fence of the execution that committed
+ * @param fingerprint of its request
  * @param outcome as the handler recorded it, in the adapter's format or in the application's own
  * @param recordedAt when, by the clock of the process that recorded it, in milliseconds
  */
-public record Recorded(long fence, Outcome outcome, Instant recordedAt) {}
+public record Recorded(long fence, Fingerprint fingerprint, Outcome outcome, Instant recordedAt) {
+
+  /** Whether this is surely another request's, or another caller's. */
+  boolean isOfAnotherThan(Fingerprint request) {
+    return fingerprint.compare(request) == Fingerprint.Comparison.DIFFERENT;
+  }
+}

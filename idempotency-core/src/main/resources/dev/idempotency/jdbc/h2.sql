@@ -2,6 +2,7 @@
 CREATE TABLE IF NOT EXISTS ${table} (
   key_digest      BINARY(32)  NOT NULL PRIMARY KEY,
   fence           BIGINT      NOT NULL,
+  fingerprint     BINARY(56)  NOT NULL,
   outcome_format  VARCHAR(64) NOT NULL,
   tombstone       BOOLEAN     NOT NULL,
   outcome         BLOB        NOT NULL,

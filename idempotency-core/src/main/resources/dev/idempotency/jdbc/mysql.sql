@@ -3,6 +3,7 @@
 CREATE TABLE IF NOT EXISTS ${table} (
   key_digest      BINARY(32)  NOT NULL PRIMARY KEY,
   fence           BIGINT      NOT NULL,
+  fingerprint     BINARY(56)  NOT NULL,
   outcome_format  VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   tombstone       BOOLEAN     NOT NULL,
   outcome         LONGBLOB    NOT NULL,

@@ -2,6 +2,7 @@
 CREATE TABLE IF NOT EXISTS ${table} (
   key_digest      BYTEA       NOT NULL PRIMARY KEY,
   fence           BIGINT      NOT NULL,
+  fingerprint     BYTEA       NOT NULL,
   outcome_format  VARCHAR(64) NOT NULL,
   tombstone       BOOLEAN     NOT NULL,
   outcome         BYTEA       NOT NULL,

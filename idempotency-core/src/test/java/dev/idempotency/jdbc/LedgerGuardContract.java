@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.idempotency.OutcomeResolver.Resolution;
 import dev.idempotency.OutcomeResolver.Unresolved;
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.testing.TestClock;
@@ -22,12 +23,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the guard promises on every database. The table {@code effects} stands for the business. */
@@ -84,7 +87,7 @@ abstract class LedgerGuardContract {
     execute(KEY, 7, FIRST);
 
     assertThat(effectsCommitted()).isEqualTo(1);
-    assertThat(recorded(KEY)).isEqualTo(new Recorded(7, FIRST, clock.now()));
+    assertThat(recorded(KEY)).isEqualTo(new Recorded(7, Owner.REQUEST, FIRST, clock.now()));
   }
 
   @Test
@@ -96,7 +99,9 @@ abstract class LedgerGuardContract {
       assertThatThrownBy(() -> guard.record(second, new Owner(KEY, 8), SECOND))
           .isInstanceOfSatisfying(
               AlreadyExecutedException.class,
-              e -> assertThat(e.recorded()).isEqualTo(new Recorded(7, FIRST, clock.now())))
+              e ->
+                  assertThat(e.recorded())
+                      .isEqualTo(new Recorded(7, Owner.REQUEST, FIRST, clock.now())))
           .hasMessageContaining("fence 7")
           .hasMessageNotContaining("transfer-1");
       second.rollback();
@@ -145,6 +150,47 @@ abstract class LedgerGuardContract {
       assertThatThrownBy(() -> second.rollback(before)).isInstanceOf(SQLException.class);
       second.rollback();
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource("strangers")
+  void anotherRequestWithAReusedKeyIsRefusedWithoutTheOutcome(Fingerprint stranger)
+      throws SQLException {
+    execute(KEY, 7, FIRST);
+
+    try (Connection second = transaction()) {
+      effect(second, 8);
+      assertThatThrownBy(() -> guard.record(second, new Owner(KEY, stranger, 8), SECOND))
+          .isInstanceOf(KeyReusedException.class)
+          .hasMessageContaining("fence 7")
+          .hasMessageContaining("needs a new key")
+          .hasMessageNotContaining("transfer-1");
+      second.commit();
+    }
+
+    assertThat(effectsCommitted()).isEqualTo(1);
+    assertThat(recorded(KEY).outcome()).isEqualTo(FIRST);
+    assertThat(resolve(KEY, stranger)).isEqualTo(new Resolution.KeyReused());
+    assertThat(resolve(KEY)).isEqualTo(new Resolution.Completed(FIRST));
+  }
+
+  static Stream<Fingerprint> strangers() {
+    return Stream.of(
+        Fingerprint.builder("test/1").add("another transfer").build(),
+        Fingerprint.builder("test/1").caller("mallory").add("transfer").build(),
+        Fingerprint.builder("test/2").caller("mallory").add("transfer").build());
+  }
+
+  @Test
+  void theSameRequestDigestedInAnotherWayGetsWhatIsRecorded() throws SQLException {
+    execute(KEY, 7, FIRST);
+    Fingerprint newer = Fingerprint.builder("test/2").add("transfer, anew").build();
+
+    try (Connection second = transaction()) {
+      assertThatThrownBy(() -> guard.record(second, new Owner(KEY, newer, 8), SECOND))
+          .isInstanceOf(AlreadyExecutedException.class);
+    }
+    assertThat(resolve(KEY, newer)).isEqualTo(new Resolution.Completed(FIRST));
   }
 
   @Test
@@ -217,7 +263,7 @@ abstract class LedgerGuardContract {
       }
     }
     assertThat(effectsCommitted()).isEqualTo(1);
-    assertThat(recorded(KEY)).isEqualTo(new Recorded(7, FIRST, clock.now()));
+    assertThat(recorded(KEY)).isEqualTo(new Recorded(7, Owner.REQUEST, FIRST, clock.now()));
   }
 
   @Test
@@ -236,7 +282,7 @@ abstract class LedgerGuardContract {
       taker.commit();
     }
     assertThat(effectsCommitted()).isEqualTo(1);
-    assertThat(recorded(KEY)).isEqualTo(new Recorded(8, SECOND, clock.now()));
+    assertThat(recorded(KEY)).isEqualTo(new Recorded(8, Owner.REQUEST, SECOND, clock.now()));
   }
 
   @Test
@@ -298,7 +344,7 @@ abstract class LedgerGuardContract {
         guard
             .resolver(
                 dataSource(), row -> Outcome.of("http/1", ("201 " + text(row)).getBytes(UTF_8)))
-            .resolve(new Unresolved(KEY, 7, 1, Duration.ZERO));
+            .resolve(new Unresolved(KEY, Owner.REQUEST, 7, 1, Duration.ZERO));
 
     assertThat(resolution)
         .isEqualTo(new Resolution.Completed(Outcome.of("http/1", "201 first".getBytes(UTF_8))));
@@ -331,7 +377,7 @@ abstract class LedgerGuardContract {
 
     assertThat(recorded(IdempotencyKey.of("large")).outcome()).isEqualTo(large);
     assertThat(recorded(IdempotencyKey.of("empty")))
-        .isEqualTo(new Recorded(Long.MAX_VALUE, empty, clock.now()));
+        .isEqualTo(new Recorded(Long.MAX_VALUE, Owner.REQUEST, empty, clock.now()));
     assertThat(recorded(IdempotencyKey.of("tombstone")).outcome()).isEqualTo(tombstone);
   }
 
@@ -483,7 +529,11 @@ abstract class LedgerGuardContract {
   }
 
   private Resolution resolve(IdempotencyKey key) {
-    return guard.resolver(dataSource()).resolve(new Unresolved(key, 7, 1, Duration.ZERO));
+    return resolve(key, Owner.REQUEST);
+  }
+
+  private Resolution resolve(IdempotencyKey key, Fingerprint request) {
+    return guard.resolver(dataSource()).resolve(new Unresolved(key, request, 7, 1, Duration.ZERO));
   }
 
   private static String text(Recorded recorded) {

@@ -44,16 +44,20 @@ record AnswerDelivery<ReqT, RespT>(
     Optional<Outcome> authoritative = completion.flatMap(Completion::authoritative);
     if (authoritative.isPresent()) {
       replay(authoritative.get());
-    } else if (completion
-        .map(Completion::status)
-        .equals(Optional.of(Completion.Status.FENCED_OFF))) {
+    } else if (endedAs(Completion.Status.FENCED_OFF, completion)) {
       send(OwnAnswer.outcomeUnknown());
+    } else if (endedAs(Completion.Status.MISMATCH, completion)) {
+      send(OwnAnswer.mismatch());
     } else if (answer.truncated() && ending == Ending.RECORD) {
       // What every retry gets, too.
       send(OwnAnswer.resultNotKept());
     } else {
       sending(() -> own(answer, messages));
     }
+  }
+
+  private static boolean endedAs(Completion.Status status, Optional<Completion> completion) {
+    return completion.map(Completion::status).equals(Optional.of(status));
   }
 
   private Optional<Completion> store(Execution execution, Ending ending, RecordedAnswer answer) {

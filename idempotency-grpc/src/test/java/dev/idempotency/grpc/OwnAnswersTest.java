@@ -106,6 +106,26 @@ class OwnAnswersTest {
   }
 
   @Test
+  void oneWhoseKeyTheResolverKnowsFromAnotherRequestIsRefused() throws Exception {
+    try (WalletServer server =
+        server(
+            IdempotencyConfig.builder()
+                .resolver(unresolved -> new OutcomeResolver.Resolution.KeyReused()))) {
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            throw new IllegalStateException("refused by the ledger");
+          };
+      TwelveRulesTest.assertCode(
+          server,
+          WalletServer.request("k", 1),
+          Status.Code.FAILED_PRECONDITION,
+          "IDEMPOTENCY_KEY_REUSED");
+      assertThat(memory.find(List.of(K)).get(0).orElseThrow())
+          .isInstanceOf(StoredRecord.Released.class);
+    }
+  }
+
+  @Test
   void oneWhoseOutcomeCannotBeStoredYetIsAnsweredTrulyAndReplayedLater() throws Exception {
     try (WalletServer server = server(IdempotencyConfig.builder())) {
       CountDownLatch stored = new CountDownLatch(1);

@@ -31,6 +31,13 @@ final class Answers {
     problem(response, problem, detail);
   }
 
+  void keyReused(HttpServletResponse response) throws IOException {
+    problem(
+        response,
+        Problem.KEY_REUSED,
+        "This key was used for another request, or by another caller; use a new key.");
+  }
+
   void unknown(HttpServletResponse response) throws IOException {
     problem(
         response,

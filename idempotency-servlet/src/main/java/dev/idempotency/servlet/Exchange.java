@@ -210,6 +210,10 @@ final class Exchange {
       answers.unknown(response.discard());
       return true;
     }
+    if (ended.keyReused()) {
+      answers.keyReused(response.discard());
+      return true;
+    }
     return false;
   }
 
@@ -219,6 +223,10 @@ final class Exchange {
     }
     response.body().ignoreMore();
     HandlerExecution.Ended ended = execution.endInDoubt();
+    if (ended.keyReused()) {
+      answers.keyReused(response.discard());
+      return true;
+    }
     if (ended.answer().isEmpty()) {
       response.discard();
       return false;

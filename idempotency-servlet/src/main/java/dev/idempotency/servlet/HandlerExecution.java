@@ -2,6 +2,7 @@ package dev.idempotency.servlet;
 
 import dev.idempotency.Completion;
 import dev.idempotency.Execution;
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import java.util.Optional;
@@ -35,10 +36,14 @@ final class HandlerExecution implements Execution {
       return completion.status() == Completion.Status.FENCED_OFF;
     }
 
+    boolean keyReused() {
+      return completion.status() == Completion.Status.MISMATCH;
+    }
+
     boolean recorded() {
       return switch (completion.status()) {
         case RECORDED, RESTORED, UNRECORDED -> true;
-        case FENCED_OFF, HELD, RELEASED -> false;
+        case FENCED_OFF, HELD, RELEASED, MISMATCH -> false;
       };
     }
   }
@@ -50,6 +55,11 @@ final class HandlerExecution implements Execution {
   @Override
   public IdempotencyKey key() {
     return execution.key();
+  }
+
+  @Override
+  public Fingerprint fingerprint() {
+    return execution.fingerprint();
   }
 
   @Override

@@ -174,10 +174,7 @@ final class RequestGate {
           "The first request with this key still runs. Ask again later with the same key.",
           inFlight.retryAfter());
     } else if (decision instanceof Decision.Mismatch) {
-      answers.problem(
-          answer,
-          Problem.KEY_REUSED,
-          "This key was used for another request, or by another caller; use a new key.");
+      answers.keyReused(answer);
     } else if (decision instanceof Decision.StoreUnavailable unavailable) {
       answers.retryLater(
           answer,

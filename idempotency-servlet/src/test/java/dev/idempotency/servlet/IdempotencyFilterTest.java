@@ -458,6 +458,25 @@ class IdempotencyFilterTest {
   }
 
   @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aKeyThatTheResolverKnowsFromAnotherRequestIsRefused(boolean throwing) throws Exception {
+    engine.close();
+    engine =
+        engine(config -> config.resolver(unresolved -> new OutcomeResolver.Resolution.KeyReused()));
+    serve(
+        (request, response) -> {
+          if (throwing) {
+            throw new IllegalStateException("made up");
+          }
+          response.setStatus(500);
+        });
+
+    assertProblem(server.post("", "k"), 422, "key-reused");
+    assertProblem(server.post("", "k"), 422, "key-reused");
+    assertThat(runs).hasValue(2);
+  }
+
+  @ParameterizedTest
   @ValueSource(ints = {400, 401, 429, 503})
   void aRefusalThatExecutedNothingDoesNotBlockACorrectedRetry(int status) throws Exception {
     serve((request, response) -> response.setStatus(runs.get() == 1 ? status : 201));

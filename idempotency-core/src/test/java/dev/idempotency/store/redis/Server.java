@@ -9,6 +9,7 @@ import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.IdempotencyListener;
 import dev.idempotency.Operation;
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
@@ -32,12 +33,20 @@ final class Server implements AutoCloseable {
   }
 
   Decision begin(IdempotencyKey key) {
-    return engine.begin(Operation.of(key, RedisFixture.FINGERPRINT));
+    return begin(key, RedisFixture.FINGERPRINT);
+  }
+
+  Decision begin(IdempotencyKey key, Fingerprint request) {
+    return engine.begin(Operation.of(key, request));
   }
 
   /** Begins what must run now. */
   Execution run(IdempotencyKey key) {
-    Decision decision = begin(key);
+    return run(key, RedisFixture.FINGERPRINT);
+  }
+
+  Execution run(IdempotencyKey key, Fingerprint request) {
+    Decision decision = begin(key, request);
     assertThat(decision).isInstanceOf(Decision.Proceed.class);
     return ((Decision.Proceed) decision).execution();
   }

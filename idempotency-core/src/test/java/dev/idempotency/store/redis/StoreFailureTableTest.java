@@ -9,7 +9,9 @@ import dev.idempotency.Decision;
 import dev.idempotency.Execution;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.jdbc.AlreadyExecutedException;
+import dev.idempotency.jdbc.KeyReusedException;
 import dev.idempotency.store.CompleteResult;
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
@@ -98,8 +100,7 @@ class StoreFailureTableTest extends RedisFixture {
     try (Server holding = atRedis(config());
         Server resolving = atRedis(config().resolver(ledger.resolver()))) {
       for (IdempotencyKey each : List.of(key, withEffect)) {
-        Eventually.await(
-            "the lease ends", () -> !(holding.begin(each) instanceof Decision.InFlight));
+        Eventually.await("the lease has long ended", () -> isLongAbandoned(holding, each));
         assertThat(holding.begin(each)).isEqualTo(new Decision.Abandoned());
       }
 
@@ -110,6 +111,12 @@ class StoreFailureTableTest extends RedisFixture {
       assertThat(ledger.effects()).isEqualTo(1);
       holding.assertReplays(withEffect, OUTCOME);
     }
+  }
+
+  /** A record that vanishes with its lease, or soon after, never is. */
+  private static boolean isLongAbandoned(Server server, IdempotencyKey key) {
+    return server.engine.admin().find(key).orElse(null) instanceof StoredRecord.Abandoned abandoned
+        && abandoned.since().compareTo(SHORT_LEASE) > 0;
   }
 
   @Test
@@ -239,6 +246,29 @@ class StoreFailureTableTest extends RedisFixture {
       assertThat(log.lines())
           .anySatisfy(line -> assertThat(line).startsWith("WARNING restored: the record of"));
       server.assertReplays(key, OUTCOME);
+    }
+  }
+
+  @Test
+  void keyReusedWhenOnlyTheLedgerRemembersIt() throws SQLException {
+    Ledger ledger = new Ledger();
+    try (Server server = atRedis(config().resolver(ledger.resolver()))) {
+      Execution first = server.run(key);
+      ledger.execute(first, OUTCOME);
+      first.complete(OUTCOME);
+      direct.del(redisKey(key));
+
+      Execution another = server.run(key, Fingerprint.builder("test/1").add("another").build());
+      assertThatThrownBy(() -> ledger.execute(another, LATE))
+          .isInstanceOf(KeyReusedException.class);
+      assertThat(another.inDoubt())
+          .isEqualTo(new Completion(Completion.Status.MISMATCH, Optional.empty()));
+
+      Execution retry = server.run(key);
+      assertThatThrownBy(() -> ledger.execute(retry, LATE))
+          .isInstanceOf(AlreadyExecutedException.class);
+      assertThat(retry.inDoubt().authoritative()).contains(OUTCOME);
+      assertThat(ledger.effects()).isEqualTo(1);
     }
   }
 }
