@@ -15,7 +15,16 @@ enum Ending {
       Set.of(
           400, 401, 403, 405, 406, 408, 411, 413, 414, 415, 417, 421, 425, 426, 428, 429, 431, 503);
 
-  static Ending of(int status) {
+  /**
+   * By the status.
+   *
+   * @param async whether the handler left its thread: then 503 is what frameworks answer for work
+   *     that takes too long, and that may still come to its end (Jakarta REST 4.0 section 8.2.2)
+   */
+  static Ending of(int status, boolean async) {
+    if (async && status == 503) {
+      return IN_DOUBT;
+    }
     if (NOT_EXECUTED.contains(status)) {
       return RELEASED;
     }

@@ -174,7 +174,11 @@ final class Exchange {
       execution.endInDoubt();
       throw e;
     }
-    return execution.endWith(response.getStatus(), outcome);
+    return execution.endWith(ending(), outcome);
+  }
+
+  private Ending ending() {
+    return Ending.of(response.getStatus(), async != null);
   }
 
   /** The body passes its cap: only the status can be kept, and nothing more need be held back. */
@@ -184,8 +188,7 @@ final class Exchange {
       return;
     }
     HandlerExecution.Ended ended =
-        execution.endWith(
-            response.getStatus(), RecordedResponse.of(response.getStatus()).toTombstone());
+        execution.endWith(ending(), RecordedResponse.of(response.getStatus()).toTombstone());
     if (sentInstead(ended)) {
       response.body().ignoreMore();
       return;

@@ -125,12 +125,12 @@ final class HandlerExecution implements Execution {
     return completion;
   }
 
-  /** Ends it by the meaning of the status, unless the handler has. */
-  synchronized Ended endWith(int status, Outcome outcome) {
+  /** Ends it by the meaning of its status, unless the handler has. */
+  synchronized Ended endWith(Ending ending, Outcome outcome) {
     if (ended.isPresent()) {
       return ended.get();
     }
-    switch (Ending.of(status)) {
+    switch (ending) {
       case RECORDED -> ended = Optional.of(Ended.with(execution.complete(outcome)));
       case RELEASED -> release();
       case IN_DOUBT -> remember(execution.inDoubt(outcome));

@@ -151,6 +151,24 @@ class AsyncServletTest {
     assertThat(runs).hasValue(1);
   }
 
+  /** Frameworks answer so when work takes too long; it may still come to its end. */
+  @Test
+  void asynchronousWorkThatIsUnavailableIsInDoubt() throws Exception {
+    serve(
+        (request, response) -> {
+          AsyncContext async = request.startAsync();
+          response.setStatus(503);
+          print(async, "too late");
+          async.complete();
+        });
+
+    HttpResponse<String> first = server.post("", "k");
+    assertThat(first.statusCode()).isEqualTo(503);
+    assertThat(first.body()).isEqualTo("too late");
+    assertThat(server.post("", "k").body()).contains("outcome-unknown");
+    assertThat(runs).hasValue(1);
+  }
+
   @Test
   void aListenerMayAnswerATimeout() throws Exception {
     serve(
