@@ -103,7 +103,9 @@ final class BufferedRequest extends KeyedRequest {
       Charset charset =
           encoding != null && Charset.isSupported(encoding) ? Charset.forName(encoding) : UTF_8;
       String query = getQueryString();
-      parsed = FormParameters.parse(query == null ? "" : query, new String(body, charset), charset);
+      // Servlet 6.0 section 3.1.1: who reads the body, as Spring's FormContentFilter, has it there.
+      String content = stream == null && reader == null ? new String(body, charset) : "";
+      parsed = FormParameters.parse(query == null ? "" : query, content, charset);
       form = parsed;
     }
     return parsed;
