@@ -294,6 +294,7 @@ final class Exchange {
 
   /** The container has ended the request: too late to answer, not too late to store. */
   void ended() {
+    request.endShare();
     if (end == null && answered.compareAndSet(false, true)) {
       response.body().ignoreMore();
       execution.endInDoubt();

@@ -181,11 +181,14 @@ final class ExchangeAsyncContext implements AsyncContext {
     public void onError(AsyncEvent event) {
       tell(event, AsyncListener::onError);
       // Only the container's own reading and writing fails so: what the handler throws was seen.
-      if (!ended && event.getThrowable() instanceof IOException) {
+      if (event.getThrowable() instanceof IOException) {
+        // Also if the handler is just completing: Tomcat lets it do so no more.
         containerEnds = true;
-        exchange.clientGone(container.getTimeout());
-        completeContainer();
-        return;
+        if (!ended) {
+          exchange.clientGone(container.getTimeout());
+          completeContainer();
+          return;
+        }
       }
       endUnlessEnded();
     }

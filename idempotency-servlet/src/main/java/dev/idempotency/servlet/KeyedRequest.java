@@ -61,7 +61,7 @@ class KeyedRequest extends HttpServletRequestWrapper {
     Exchange owner = exchange;
     // The container's own startAsync() would go on with the request whose body is gone.
     return owner == null
-        ? startContainerAsync(this, answer)
+        ? startWithoutExchange(this, answer)
         : owner.startAsync(this, owner.response(), true);
   }
 
@@ -69,16 +69,25 @@ class KeyedRequest extends HttpServletRequestWrapper {
   public AsyncContext startAsync(ServletRequest request, ServletResponse response) {
     Exchange owner = exchange;
     return owner == null
-        ? startContainerAsync(request, response)
+        ? startWithoutExchange(request, response)
         : owner.startAsync(request, response, false);
   }
 
-  /** The container's own, for the exchange. */
+  /** The container's own, for the exchange; it ends the share when the container has ended. */
   AsyncContext startContainerAsync(ServletRequest request, ServletResponse response) {
     AsyncContext context = super.startAsync(request, response);
     share.keep();
+    return context;
+  }
+
+  private AsyncContext startWithoutExchange(ServletRequest request, ServletResponse response) {
+    AsyncContext context = startContainerAsync(request, response);
     context.addListener(new EndOfShare());
     return context;
+  }
+
+  void endShare() {
+    share.end();
   }
 
   private final class EndOfShare implements AsyncListener {
