@@ -38,6 +38,9 @@ class ArchitectureTest {
   @Test
   void nothingButTheServletApiIsNeeded() {
     noClasses()
+        // What needs it is loaded only when the application asks for canonical JSON.
+        .that()
+        .haveNameNotMatching(".*\\.CanonicalJson(\\$.*)?")
         .should()
         .dependOnClassesThat(
             not(
