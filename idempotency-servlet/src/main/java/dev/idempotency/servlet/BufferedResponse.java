@@ -100,6 +100,11 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     return behind;
   }
 
+  /** The status that the container sends if the filter does not come to send its answer. */
+  void statusUnlessAnswered(int otherwise) {
+    behind().setStatus(otherwise);
+  }
+
   /** The container takes its response back; what the handler still answers goes to the record. */
   synchronized void detach() {
     setResponse(new DetachedResponse(behind()));

@@ -309,7 +309,7 @@ final class Exchange {
   /** A container that dispatches past the filter must not send an empty success. */
   void expectDispatch() {
     if (!answered.get()) {
-      ((HttpServletResponse) response.getResponse()).setStatus(500);
+      response.statusUnlessAnswered(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
     }
   }
 

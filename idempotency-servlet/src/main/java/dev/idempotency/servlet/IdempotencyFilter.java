@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class IdempotencyFilter implements Filter {
 
-  private static final String EXCHANGE = IdempotencyFilter.class.getName() + ".exchange";
+  static final String EXCHANGE = IdempotencyFilter.class.getName() + ".exchange";
 
   private volatile @Nullable RequestGate gate;
 

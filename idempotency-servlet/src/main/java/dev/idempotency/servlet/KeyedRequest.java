@@ -37,6 +37,17 @@ class KeyedRequest extends HttpServletRequestWrapper {
     exchange = owner;
   }
 
+  /**
+   * Knows its exchange by itself, so that nothing need be put into the container's request when a
+   * wait ends: that may be another one's by then.
+   */
+  @Override
+  public @Nullable Object getAttribute(String name) {
+    return name.equals(IdempotencyFilter.EXCHANGE) && exchange != null
+        ? exchange
+        : super.getAttribute(name);
+  }
+
   /** Runs a listener of the request's or the response's stream. */
   void listen(Runnable task) {
     if (!isAsyncStarted()) {

@@ -37,6 +37,7 @@ final class RequestGate {
     }
     if (IdempotencyFilter.exchange(http) instanceof Exchange exchange) {
       if (http.getDispatcherType() == DispatcherType.ASYNC) {
+        IdempotencyFilter.attach(exchange);
         exchange.run(chain, http, answer);
       } else {
         chain.doFilter(http, answer);

@@ -4,6 +4,7 @@ import dev.idempotency.Decision;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
+import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -50,6 +51,9 @@ final class WaitingRequest implements AsyncListener {
 
   /** Gives the thread back. */
   void start(Duration maxWait) {
+    // For the one that becomes the one that runs; not later, when the container may have taken the
+    // response back.
+    response.statusUnlessAnswered(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
     AsyncContext context = request.startAsync(request, response);
     context.setTimeout(maxWait.plus(GRACE).toMillis());
     context.addListener(this);
@@ -86,10 +90,8 @@ final class WaitingRequest implements AsyncListener {
     if (decision instanceof Decision.Proceed proceed) {
       Exchange ours =
           new Exchange(settings, request, response, proceed.execution(), proceed.expiresAt());
-      IdempotencyFilter.attach(ours);
       exchange = ours;
       try {
-        ours.expectDispatch();
         context.dispatch();
       } catch (RuntimeException e) {
         LOG.log(System.Logger.Level.DEBUG, "the client went before its turn", e);
