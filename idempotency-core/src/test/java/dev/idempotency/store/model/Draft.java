@@ -21,6 +21,7 @@ final class Draft {
   boolean lookedFresh;
   boolean strangerWrote;
   boolean beganWithoutLease;
+  boolean revived;
   private final Owner[] owners;
 
   Draft(State from) {
@@ -37,6 +38,7 @@ final class Draft {
     lookedFresh = from.lookedFresh();
     strangerWrote = from.strangerWrote();
     beganWithoutLease = from.beganWithoutLease();
+    revived = from.revived();
     owners = from.owners().toArray(new Owner[0]);
   }
 
@@ -73,6 +75,7 @@ final class Draft {
         contradicted,
         lookedFresh,
         strangerWrote,
-        beganWithoutLease);
+        beganWithoutLease,
+        revived);
   }
 }

@@ -99,6 +99,7 @@ final class Explorer {
       case ONE_ANSWER -> !state.contradicted();
       case CRASH_NEVER_LOOKS_FRESH -> !state.lookedFresh();
       case FENCED_OFF_WRITES_NOTHING -> !state.strangerWrote();
+      case ABANDONED_STAYS -> !state.revived();
       case RELEASED_HAD_NO_EFFECT ->
           state.effects() == 0
               || state.primary() == null
@@ -137,7 +138,8 @@ final class Explorer {
             | (state.contradicted() ? 2 : 0)
             | (state.lookedFresh() ? 4 : 0)
             | (state.strangerWrote() ? 8 : 0)
-            | (state.beganWithoutLease() ? 16 : 0);
+            | (state.beganWithoutLease() ? 16 : 0)
+            | (state.revived() ? 32 : 0);
     return mix(hash, flags);
   }
 

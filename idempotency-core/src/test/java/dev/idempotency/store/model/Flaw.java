@@ -14,6 +14,8 @@ enum Flaw {
   GO_AHEAD_WITHOUT_ANSWER,
   /** A handler that does not know whether its effect happened releases the key. */
   RELEASE_IN_DOUBT,
+  /** A claim or a renewal that comes late revives what its sender has abandoned since. */
+  REPEAT_REVIVES_ABANDONED,
   /** A takeover does not say which ownership it saw abandoned. */
   TAKEOVER_IGNORES_FENCE,
   /** An answer that comes after the deadline still starts the handler. */

@@ -18,5 +18,7 @@ enum Invariant {
   /** I6: who lost the key changes nothing in its record. */
   FENCED_OFF_WRITES_NOTHING,
   /** I7: a released key had no effect. */
-  RELEASED_HAD_NO_EFFECT
+  RELEASED_HAD_NO_EFFECT,
+  /** I8: what its owner has abandoned is in flight again only for the next owner. */
+  ABANDONED_STAYS
 }

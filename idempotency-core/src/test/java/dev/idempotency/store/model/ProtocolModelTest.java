@@ -1,5 +1,6 @@
 package dev.idempotency.store.model;
 
+import static dev.idempotency.store.model.Invariant.ABANDONED_STAYS;
 import static dev.idempotency.store.model.Invariant.CRASH_NEVER_LOOKS_FRESH;
 import static dev.idempotency.store.model.Invariant.FENCED_OFF_WRITES_NOTHING;
 import static dev.idempotency.store.model.Invariant.GUARD_KEEPS_ONE_EFFECT;
@@ -31,9 +32,10 @@ class ProtocolModelTest {
       EnumSet.complementOf(EnumSet.of(GUARD_KEEPS_ONE_EFFECT));
 
   private static final Set<Invariant> REEXECUTING =
-      EnumSet.of(ONE_EXECUTION_UNDER_A_LEASE, ONE_ANSWER, FENCED_OFF_WRITES_NOTHING);
+      EnumSet.of(
+          ONE_EXECUTION_UNDER_A_LEASE, ONE_ANSWER, FENCED_OFF_WRITES_NOTHING, ABANDONED_STAYS);
   private static final Set<Invariant> GUARDED_FAILOVER =
-      EnumSet.of(GUARD_KEEPS_ONE_EFFECT, ONE_ANSWER, FENCED_OFF_WRITES_NOTHING);
+      EnumSet.of(GUARD_KEEPS_ONE_EFFECT, ONE_ANSWER, FENCED_OFF_WRITES_NOTHING, ABANDONED_STAYS);
 
   private static final Rules HOLD = Rules.of(2, Resolver.NONE);
   private static final Rules RESOLVE = Rules.of(2, Resolver.TRUTHFUL);
@@ -119,6 +121,16 @@ class ProtocolModelTest {
     assertBreaks(
         Rules.of(3, Resolver.TRUTHFUL).bounded(0, 0, 2).with(Flaw.TAKEOVER_IGNORES_FENCE),
         ONE_EFFECT);
+  }
+
+  @Test
+  void aLateRenewalThatRevivesPutsAnAbandonedKeyInFlightAgain() {
+    assertBreaks(HOLD.bounded(0, 1, 0).with(Flaw.REPEAT_REVIVES_ABANDONED), ABANDONED_STAYS);
+  }
+
+  @Test
+  void aLateClaimThatRevivesPutsAnAbandonedKeyInFlightAgain() {
+    assertBreaks(HOLD.bounded(1, 0, 1).with(Flaw.REPEAT_REVIVES_ABANDONED), ABANDONED_STAYS);
   }
 
   @Test

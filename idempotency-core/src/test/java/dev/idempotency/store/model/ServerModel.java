@@ -43,7 +43,16 @@ final class ServerModel {
         && !before.equals(world.primary)) {
       world.strangerWrote = true;
     }
+    world.revived |= isRevival(before, world.primary);
     return back;
+  }
+
+  private static boolean isRevival(@Nullable Entry before, @Nullable Entry after) {
+    return before != null
+        && after != null
+        && before.stands() == Stands.ABANDONED
+        && after.stands() == Stands.IN_FLIGHT
+        && before.token() == after.token();
   }
 
   private Message claim(Draft world, Message claim) {
@@ -59,7 +68,8 @@ final class ServerModel {
     if (standing.stands() == Stands.COMPLETED) {
       return claim.answered(COMPLETED, standing.outcome());
     }
-    if (standing.token() == claim.token()) {
+    if (standing.token() == claim.token() && isRenewable(standing)) {
+      world.primary = inFlight(standing);
       return claim.answered(ACQUIRED, standing.fence());
     }
     if (standing.alive()) {
@@ -70,6 +80,15 @@ final class ServerModel {
     return claim.takeover() != 0 && sameFence
         ? own(world, claim)
         : claim.answered(ABANDONED, standing.fence());
+  }
+
+  private boolean isRenewable(Entry standing) {
+    return standing.stands() == Stands.IN_FLIGHT
+        || (standing.stands() == Stands.ABANDONED && rules.has(Flaw.REPEAT_REVIVES_ABANDONED));
+  }
+
+  private static Entry inFlight(Entry standing) {
+    return new Entry(Stands.IN_FLIGHT, standing.token(), standing.fence(), true, 0);
   }
 
   private static Message own(Draft world, Message claim) {
@@ -99,15 +118,15 @@ final class ServerModel {
   private Message touch(Draft world, Message touch) {
     Entry standing = world.primary;
     boolean renewal = touch.verb() == Verb.RENEW;
-    boolean owned =
-        standing != null
-            && standing.stands() == Stands.IN_FLIGHT
-            && (standing.token() == touch.token()
-                || (renewal && rules.has(Flaw.RENEW_IGNORES_TOKEN)));
-    if (standing == null || !owned) {
+    if (standing == null
+        || (standing.token() != touch.token() && !(renewal && rules.has(Flaw.RENEW_IGNORES_TOKEN)))
+        || !(isRenewable(standing) || (!renewal && standing.stands() == Stands.ABANDONED))) {
       return touch.answered(REFUSED, 0);
     }
-    world.primary = new Entry(Stands.IN_FLIGHT, standing.token(), standing.fence(), renewal, 0);
+    world.primary =
+        renewal
+            ? inFlight(standing)
+            : new Entry(Stands.ABANDONED, standing.token(), standing.fence(), false, 0);
     return touch.answered(DONE, 0);
   }
 

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param lookedFresh a key was acquired as fresh that was not
  * @param strangerWrote a record was changed by someone who did not own it
  * @param beganWithoutLease a handler was started by someone who did not own the record
+ * @param revived a record was in flight again after its owner had abandoned it
  */
 record State(
     @Nullable Entry primary,
@@ -36,7 +37,8 @@ record State(
     boolean contradicted,
     boolean lookedFresh,
     boolean strangerWrote,
-    boolean beganWithoutLease) {
+    boolean beganWithoutLease,
+    boolean revived) {
 
   /** Never owned, or released by the last owner. */
   static final int FREE = -1;
@@ -47,6 +49,8 @@ record State(
   /** What the record says. */
   enum Stands {
     IN_FLIGHT,
+    /** By its owner; one whose lease just ended is still in flight, but not alive. */
+    ABANDONED,
     COMPLETED,
     RELEASED
   }

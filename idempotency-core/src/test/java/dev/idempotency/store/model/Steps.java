@@ -45,6 +45,7 @@ final class Steps {
         false,
         false,
         false,
+        false,
         false);
   }
 
