@@ -18,6 +18,7 @@ import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoreException.Reason;
+import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
@@ -50,6 +51,7 @@ class RedisFailureTableTest extends RedisFixture {
       server.run(done).complete(OUTCOME);
       Execution running = server.run(key);
       Execution toRelease = server.run(freshKey());
+      Execution toAbandon = server.run(freshKey());
       direct.configSet("maxmemory", "1mb");
       try {
         server.assertUnavailable(refused);
@@ -57,6 +59,10 @@ class RedisFailureTableTest extends RedisFixture {
         assertThat(running.complete(OUTCOME).status()).isEqualTo(Completion.Status.RECORDED);
         server.assertReplays(key, OUTCOME);
         toRelease.release();
+        toAbandon.inDoubt();
+        assertThat(server.engine.admin().find(toAbandon.key()))
+            .get()
+            .isInstanceOf(StoredRecord.Abandoned.class);
         assertThat(server.engine.admin().find(refused)).isEmpty();
         assertThat(server.engine.pendingWrites()).isZero();
       } finally {

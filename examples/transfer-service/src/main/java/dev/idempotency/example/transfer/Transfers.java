@@ -2,6 +2,7 @@ package dev.idempotency.example.transfer;
 
 import dev.idempotency.Execution;
 import dev.idempotency.jdbc.AlreadyExecutedException;
+import dev.idempotency.jdbc.KeyReusedException;
 import dev.idempotency.store.Outcome;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -34,7 +35,8 @@ final class Transfers {
    * @param execution of the request; empty if it came without a key
    * @param answer how the interface answers with a transfer, exactly
    * @throws TransferException with {@link TransferException.Reason#IN_DOUBT} if the key moved money
-   *     before: the resolver then finds the answer, which takes the place of this one
+   *     before: the resolver then finds the answer, which takes the place of this one; for another
+   *     order, that is a refusal
    */
   Transfer create(
       TransferOrder order, Optional<Execution> execution, Function<Transfer, Outcome> answer) {
@@ -48,6 +50,9 @@ final class Transfers {
     } catch (AlreadyExecutedException e) {
       throw new TransferException(
           TransferException.Reason.IN_DOUBT, "this transfer was executed by another process", e);
+    } catch (KeyReusedException e) {
+      throw new TransferException(
+          TransferException.Reason.IN_DOUBT, "another transfer was executed with this key", e);
     }
     pause.reached(PauseAt.Step.AFTER_COMMIT);
     return transfer;

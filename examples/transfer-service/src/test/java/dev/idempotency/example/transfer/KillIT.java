@@ -277,6 +277,9 @@ class KillIT {
       forgetful.kill();
       forgetful.restart();
 
+      // The ledger remembers whose the keys are, and nobody else gets their answers.
+      assertThat(refusalOfAnotherOrder(guarded.http())).contains("key-reused");
+      assertThat(refusalOfAnotherOrder(grpc)).isEqualTo(Status.Code.FAILED_PRECONDITION);
       assertThat(finalAnswer(guarded.http()).body()).isEqualTo(overHttp.body());
       assertThat(finalAnswer(grpc)).isEqualTo(overGrpc);
       assertOneTransferEachAndItsTrueAnswer(guarded);
@@ -288,6 +291,23 @@ class KillIT {
         assertThat(unguarded.http().transfers("bob")).isEqualTo(2);
       }
     }
+  }
+
+  private String refusalOfAnotherOrder(HttpCaller http) throws Exception {
+    HttpResponse<String> answer = http.create("http-" + key, HttpCaller.order(8));
+    while (answer.statusCode() == 503) {
+      backOff();
+      answer = http.create("http-" + key, HttpCaller.order(8));
+    }
+    assertThat(answer.statusCode()).isEqualTo(422);
+    return answer.body();
+  }
+
+  private Status.Code refusalOfAnotherOrder(GrpcCaller grpc) {
+    CreateTransferRequest another = grpcOrder().toBuilder().setToAccount("bob").build();
+    return catchThrowableOfType(StatusRuntimeException.class, () -> grpc.create(another))
+        .getStatus()
+        .getCode();
   }
 
   @Test
