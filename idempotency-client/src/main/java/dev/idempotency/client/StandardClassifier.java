@@ -44,7 +44,7 @@ final class StandardClassifier implements RetryClassifier {
           return Verdict.IN_FLIGHT;
         case "outcome-unknown":
           return Verdict.UNKNOWN;
-        case "store-unavailable":
+        case "bodies-full", "store-unavailable":
           return Verdict.NOT_EXECUTED;
         default:
           break;

@@ -69,6 +69,7 @@ class StandardClassifierTest {
     "409, in-flight, IN_FLIGHT",
     "409, outcome-unknown, UNKNOWN",
     "503, store-unavailable, NOT_EXECUTED",
+    "503, bodies-full, NOT_EXECUTED",
     "409, response-not-kept, FINAL",
     "422, key-reused, FINAL",
     "400, key-missing, FINAL",

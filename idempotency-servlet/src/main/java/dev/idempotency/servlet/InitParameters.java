@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import java.util.stream.Stream;
 
 /** Builds a filter's settings from the init parameters of a {@code web.xml}. */
 final class InitParameters {
@@ -60,18 +61,21 @@ final class InitParameters {
     return known;
   }
 
+  /** All of them. */
+  static List<String> names() {
+    return Stream.concat(Stream.of(ENGINE), KNOWN.keySet().stream()).toList();
+  }
+
   static FilterSettings read(FilterConfig config) throws ServletException {
     String filter = "filter \"" + config.getFilterName() + "\": ";
     for (String name : Collections.list(config.getInitParameterNames())) {
-      if (!name.equals(ENGINE) && !KNOWN.containsKey(name)) {
+      if (!names().contains(name)) {
         throw new ServletException(
             filter
                 + "the init parameter \""
                 + name
                 + "\" is not known; there are "
-                + ENGINE
-                + ", "
-                + String.join(", ", KNOWN.keySet()));
+                + String.join(", ", names()));
       }
     }
     IdempotencyFilterBuilder builder = IdempotencyFilter.builder(engine(config, filter));

@@ -57,6 +57,10 @@ final class ReplayedHeaders {
     }
   }
 
+  int size() {
+    return names.size();
+  }
+
   boolean contains(String name) {
     return names.contains(name.toLowerCase(Locale.ROOT));
   }
