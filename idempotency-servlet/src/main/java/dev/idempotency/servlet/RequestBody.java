@@ -91,11 +91,18 @@ final class RequestBody {
     while (length < most) {
       if (length == body.length) {
         // Grows with what has come: a length that is only announced costs us nothing.
+        int next = in.read();
+        if (next < 0) {
+          break;
+        }
         int larger = (int) Math.min(most, Math.max(CHUNK, 2L * body.length));
         if (!share.take(larger - body.length)) {
           return new Reading.NoRoom();
         }
         body = Arrays.copyOf(body, larger);
+        body[length] = (byte) next;
+        length++;
+        continue;
       }
       int read = in.read(body, length, body.length - length);
       if (read < 0) {

@@ -22,6 +22,9 @@ import java.util.function.Consumer;
 import org.eclipse.jetty.ee10.servlet.FilterHolder;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -143,6 +146,23 @@ final class TestServer implements AutoCloseable {
     } catch (IllegalStateException recycled) {
       return true;
     }
+  }
+
+  /**
+   * Opens a port that speaks HTTP/2 in the clear.
+   *
+   * @param streams that one connection may have open
+   */
+  URI openHttp2(int streams) throws Exception {
+    HttpConfiguration config = new HttpConfiguration();
+    HTTP2CServerConnectionFactory http2 = new HTTP2CServerConnectionFactory(config);
+    http2.setMaxConcurrentStreams(streams);
+    ServerConnector connector =
+        new ServerConnector(server, 1, 1, new HttpConnectionFactory(config), http2);
+    connector.setHost("127.0.0.1");
+    server.addConnector(connector);
+    connector.start();
+    return URI.create("http://127.0.0.1:" + connector.getLocalPort() + "/app");
   }
 
   URI uri() {
