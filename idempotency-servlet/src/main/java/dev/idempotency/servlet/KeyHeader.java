@@ -80,7 +80,7 @@ final class KeyHeader {
   }
 
   private Reading parse(String name, String value) {
-    String text = value.strip();
+    String text = withoutBlanksAround(value);
     @Nullable String key = text.startsWith("\"") ? quoted(text) : bare(text);
     Optional<String> flaw =
         key == null
@@ -92,6 +92,23 @@ final class KeyHeader {
         ? new Reading.Unusable(
             Problem.KEY_MALFORMED, "The header " + name + " " + flaw.orElse("") + ".")
         : new Reading.Present(key);
+  }
+
+  /** Blanks and tabs, and nothing else: RFC 9110 section 5.5. */
+  private static String withoutBlanksAround(String value) {
+    int from = 0;
+    int end = value.length();
+    while (from < end && isBlank(value.charAt(from))) {
+      from++;
+    }
+    while (end > from && isBlank(value.charAt(end - 1))) {
+      end--;
+    }
+    return value.substring(from, end);
+  }
+
+  private static boolean isBlank(char c) {
+    return c == ' ' || c == '\t';
   }
 
   private Optional<String> flawOf(String key) {

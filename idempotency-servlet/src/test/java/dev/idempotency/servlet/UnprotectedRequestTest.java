@@ -91,7 +91,7 @@ class UnprotectedRequestTest {
   }
 
   /** Answers only what it is asked here; anything else fails. */
-  private static <T> T nothing(Class<T> type) {
+  static <T> T nothing(Class<T> type) {
     return type.cast(
         Proxy.newProxyInstance(
             type.getClassLoader(),
