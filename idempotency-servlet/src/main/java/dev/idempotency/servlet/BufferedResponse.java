@@ -51,7 +51,7 @@ final class BufferedResponse extends HttpServletResponseWrapper {
    * @param listeners runs a write listener
    */
   BufferedResponse(HttpServletResponse response, int cap, Executor listeners) {
-    super(response);
+    super(HiddenResponse.of(response));
     this.body = new ResponseBody(cap, listeners, () -> committed = true);
   }
 

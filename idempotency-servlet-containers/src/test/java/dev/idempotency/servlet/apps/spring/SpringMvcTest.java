@@ -121,6 +121,14 @@ class SpringMvcTest extends ApplicationScenarios {
   }
 
   @Test
+  void aForwardIsRecorded() throws Exception {
+    Answer answer = assertRunsOnce(Message.post("/pages/forward").form("item=forward"), "forward");
+
+    assertThat(answer.status()).isEqualTo(200);
+    assertThat(answer.body()).isEqualTo("Thanks for forward");
+  }
+
+  @Test
   void anInterceptorRunsOnceToo() throws Exception {
     Message order = Message.post("/orders").order("interceptor");
 
