@@ -142,14 +142,16 @@ class HttpGuideTest {
     assertThat(released)
         .isEqualTo(
             IntStream.range(200, 600)
-                .filter(status -> Ending.of(status) == Ending.RELEASED)
+                .filter(status -> Ending.of(status, false) == Ending.RELEASED)
                 .boxed()
                 .collect(Collectors.toSet()));
     Set<Integer> recorded = numbers(found("(?m)^\\| all others: (.*) \\| recorded", table).get(0));
     assertThat(recorded)
         .hasSizeGreaterThan(5)
-        .allSatisfy(status -> assertThat(Ending.of(status)).isEqualTo(Ending.RECORDED));
-    assertThat(Ending.of(500)).isEqualTo(Ending.IN_DOUBT);
+        .allSatisfy(status -> assertThat(Ending.of(status, true)).isEqualTo(Ending.RECORDED));
+    assertThat(Ending.of(500, false)).isEqualTo(Ending.IN_DOUBT);
+    assertThat(table).contains("503 from asynchronous work");
+    assertThat(Ending.of(503, true)).isEqualTo(Ending.IN_DOUBT);
   }
 
   private static Set<Integer> numbers(String text) {
