@@ -83,7 +83,7 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   HttpServletResponse sendHead() {
     HttpServletResponse behind = behind();
     behind.setStatus(status);
-    headers.copyTo(behind);
+    headers.copyTo(behind, name -> true);
     cookies.forEach(behind::addCookie);
     if (trailers != null) {
       behind.setTrailerFields(trailers);
@@ -108,6 +108,16 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   /** The container takes its response back; what the handler still answers goes to the record. */
   synchronized void detach() {
     setResponse(new DetachedResponse(behind()));
+  }
+
+  /**
+   * The handler has thrown, and the container answers. As without a filter its answer has the
+   * fields that were set, such as those of CORS; but not those that speak of a body that is lost.
+   */
+  void sendFieldsOfFailure() {
+    HttpServletResponse behind = discard();
+    headers.copyTo(behind, name -> !name.regionMatches(true, 0, "Content-", 0, 8));
+    cookies.forEach(behind::addCookie);
   }
 
   private HttpServletResponse behind() {

@@ -231,7 +231,7 @@ final class Exchange {
       return true;
     }
     if (ended.answer().isEmpty()) {
-      response.discard();
+      response.sendFieldsOfFailure();
       return false;
     }
     LOG.log(

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** The header fields that were set inside the filter. Not thread-safe. */
@@ -66,10 +67,10 @@ final class ResponseHeaders {
     fields.forEach((name, field) -> field.values.forEach(value -> each.accept(name, value)));
   }
 
-  void copyTo(HttpServletResponse response) {
+  void copyTo(HttpServletResponse response, Predicate<String> wanted) {
     fields.forEach(
         (name, field) -> {
-          for (int i = 0; i < field.values.size(); i++) {
+          for (int i = 0; wanted.test(name) && i < field.values.size(); i++) {
             if (i == 0 && field.replaces) {
               response.setHeader(name, field.values.get(i));
             } else {

@@ -432,6 +432,22 @@ class IdempotencyFilterTest {
   }
 
   @Test
+  void whatThrowsKeepsItsFieldsButNotThoseOfTheLostBody() throws Exception {
+    serve(
+        (request, response) -> {
+          response.setHeader("Access-Control-Allow-Origin", "*");
+          response.setHeader("Content-Encoding", "br");
+          throw new IllegalStateException("made up");
+        });
+
+    HttpResponse<String> failed = server.post("", "k");
+
+    assertThat(failed.statusCode()).isEqualTo(500);
+    assertThat(failed.headers().firstValue("Access-Control-Allow-Origin")).contains("*");
+    assertThat(failed.headers().firstValue("Content-Encoding")).isEmpty();
+  }
+
+  @Test
   void aResolverTellsHowAHandlerThatThrewEnded() throws Exception {
     engine.close();
     engine =
