@@ -86,7 +86,9 @@ class KillIT {
   }
 
   private CompletableFuture<ByteString> send(GrpcCaller grpc) {
-    return CompletableFuture.supplyAsync(() -> grpc.create(grpcOrder()));
+    // Not the common pool: on two cores it has one thread, and from JDK 25 on others need it.
+    return CompletableFuture.supplyAsync(
+        () -> grpc.create(grpcOrder()), task -> new Thread(task, "grpc-caller").start());
   }
 
   /** Asks again while the key is in flight or the service is not available. */
