@@ -131,9 +131,12 @@ final class Answers {
         || status == HttpServletResponse.SC_NOT_MODIFIED) {
       return;
     }
-    // RFC 9112 section 7.1.2: in HTTP/1.1 only a chunked message has trailers.
     if (response.getTrailerFields() == null) {
       response.setContentLength(body.length);
+    } else {
+      // RFC 9112 section 7.1.2: in HTTP/1.1 only a chunked message has trailers. Committed without
+      // a length it is one; Undertow would find out the length of a short one.
+      response.flushBuffer();
     }
     response.getOutputStream().write(body);
   }

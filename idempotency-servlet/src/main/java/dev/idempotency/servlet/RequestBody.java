@@ -23,7 +23,7 @@ final class RequestBody {
    * the rest of a small body is read; a large one is not worth it, and the client is told that the
    * connection ends (RFC 9112 section 9.6).
    */
-  static void discard(HttpServletRequest request, HttpServletResponse answer) throws IOException {
+  static void discard(HttpServletRequest request, HttpServletResponse answer) {
     if (!readToEnd(request)) {
       leave(request, answer);
     }
@@ -36,27 +36,26 @@ final class RequestBody {
     }
   }
 
-  private static boolean readToEnd(HttpServletRequest request) throws IOException {
+  private static boolean readToEnd(HttpServletRequest request) {
     // A client that expects "100 Continue" sends its body only if somebody reads.
     if (request.getContentLengthLong() > MAX_DISCARDED || request.getHeader("Expect") != null) {
       return false;
     }
-    InputStream in;
     try {
-      in = request.getInputStream();
-    } catch (IllegalStateException readByAnother) {
+      InputStream in = request.getInputStream();
+      byte[] chunk = new byte[CHUNK];
+      int discarded = 0;
+      while (discarded <= MAX_DISCARDED) {
+        int read = in.read(chunk);
+        if (read < 0) {
+          return true;
+        }
+        discarded += read;
+      }
+      return false;
+    } catch (IllegalStateException | IOException readOrClosedByAnother) {
       return false;
     }
-    byte[] chunk = new byte[CHUNK];
-    int discarded = 0;
-    while (discarded <= MAX_DISCARDED) {
-      int read = in.read(chunk);
-      if (read < 0) {
-        return true;
-      }
-      discarded += read;
-    }
-    return false;
   }
 
   /** How reading it ended. */

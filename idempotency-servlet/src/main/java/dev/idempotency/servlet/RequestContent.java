@@ -43,7 +43,12 @@ final class RequestContent {
     if (!(parts instanceof MultipartBody.Reading.NotParsed notParsed)) {
       return tooLarge(cap);
     }
-    RequestBody.Reading body = RequestBody.read(http, cap, share);
+    RequestBody.Reading body;
+    try {
+      body = RequestBody.read(http, cap, share);
+    } catch (IOException | IllegalStateException alsoNotRead) {
+      return refusedByContainer(notParsed.why());
+    }
     if (body instanceof RequestBody.Reading.Incomplete
         || (body instanceof RequestBody.Reading.Whole whole
             && !MultipartBody.mayBeWhole(whole.bytes()))) {

@@ -2,9 +2,12 @@ package dev.idempotency.servlet.containers;
 
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.Filter;
+import jakarta.servlet.MultipartConfigElement;
+import jakarta.servlet.annotation.MultipartConfig;
 import jakarta.servlet.http.HttpServlet;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 
 /** Starts a servlet container on a free port of the loopback interface. */
 @FunctionalInterface
@@ -31,9 +34,15 @@ interface Container {
    * Starts it, with HTTP/1.1 and HTTP/2 without TLS on one port.
    *
    * @param filters in front of everything, for requests and asynchronous dispatches, in this order
-   * @param servlet answers every path
+   * @param servlet answers every path; its {@link MultipartConfig} annotation counts
    */
   Running start(List<Filter> filters, HttpServlet servlet) throws Exception;
+
+  /** What a container that scans for annotations would find. */
+  static Optional<MultipartConfigElement> multipartConfigOf(HttpServlet servlet) {
+    return Optional.ofNullable(servlet.getClass().getAnnotation(MultipartConfig.class))
+        .map(MultipartConfigElement::new);
+  }
 
   /** A running container. */
   record Running(int port, AutoCloseable stop) {}

@@ -34,6 +34,7 @@ final class JettyContainer implements Container {
     }
     ServletHolder holder = new ServletHolder(servlet);
     holder.setAsyncSupported(true);
+    Container.multipartConfigOf(servlet).ifPresent(holder.getRegistration()::setMultipartConfig);
     context.addServlet(holder, "/*");
     server.setHandler(context);
     server.start();

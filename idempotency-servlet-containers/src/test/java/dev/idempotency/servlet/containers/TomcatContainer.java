@@ -47,6 +47,7 @@ final class TomcatContainer implements Container {
     }
     Wrapper wrapper = Tomcat.addServlet(context, "application", servlet);
     wrapper.setAsyncSupported(true);
+    Container.multipartConfigOf(servlet).ifPresent(wrapper::setMultipartConfigElement);
     context.addServletMappingDecoded("/*", "application");
     tomcat.start();
     return new Running(

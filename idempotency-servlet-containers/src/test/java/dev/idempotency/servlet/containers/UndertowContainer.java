@@ -33,10 +33,12 @@ final class UndertowContainer implements Container {
         application.addFilterUrlMapping(name, "/*", type);
       }
     }
-    application.addServlet(
+    ServletInfo info =
         new ServletInfo("application", servlet.getClass(), new ImmediateInstanceFactory<>(servlet))
             .addMapping("/*")
-            .setAsyncSupported(true));
+            .setAsyncSupported(true);
+    Container.multipartConfigOf(servlet).ifPresent(info::setMultipartConfig);
+    application.addServlet(info);
     DeploymentManager manager = Servlets.newContainer().addDeployment(application);
     manager.deploy();
     Undertow server =
