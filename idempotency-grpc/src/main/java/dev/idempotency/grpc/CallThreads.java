@@ -2,7 +2,6 @@ package dev.idempotency.grpc;
 
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -56,7 +55,9 @@ record CallThreads(Executor storing, Executor handlers) {
   void handle(Runnable task, Runnable ifFull) {
     try {
       handlers.execute(task);
-    } catch (RejectedExecutionException e) {
+    } catch (RuntimeException | Error e) {
+      // Error: a machine without a further thread says OutOfMemoryError. The task itself does not
+      // throw.
       ifFull.run();
     }
   }
@@ -65,7 +66,7 @@ record CallThreads(Executor storing, Executor handlers) {
   void store(Runnable task) {
     try {
       storing.execute(task);
-    } catch (RejectedExecutionException e) {
+    } catch (RuntimeException | Error e) {
       task.run();
     }
   }
