@@ -33,11 +33,12 @@ record AnswerDelivery<ReqT, RespT>(
     Optional<Completion> completion;
     try {
       completion = store(execution, ending, answer);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       LOG.log(
           System.Logger.Level.ERROR,
           "the outcome of " + execution.key() + " could not be handed to the store",
           e);
+      endInDoubt(execution);
       send(OwnAnswer.outcomeUnknown());
       return;
     }
@@ -53,6 +54,15 @@ record AnswerDelivery<ReqT, RespT>(
       send(OwnAnswer.resultNotKept());
     } else {
       sending(() -> own(answer, messages));
+    }
+  }
+
+  /** Else the key would be in flight, its lease renewed, until its TTL is over. */
+  private static void endInDoubt(Execution execution) {
+    try {
+      var unused = execution.inDoubt();
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the execution was ended by what failed", e);
     }
   }
 

@@ -114,15 +114,12 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
 
   private void examine() {
     ReqT request = message;
-    if (messages != 1 || request == null) {
-      // As ServerCalls answers a unary call with any other number of messages.
-      call.close(
-          Status.INTERNAL.withDescription(
-              messages == 0 ? "Half-closed without a request" : "Too many requests"),
-          new Metadata());
+    if (cancelled || messages > 1) {
       return;
     }
-    if (cancelled) {
+    if (request == null) {
+      // As ServerCalls answers it.
+      call.close(Status.INTERNAL.withDescription("Half-closed without a request"), new Metadata());
       return;
     }
     try {
@@ -136,10 +133,15 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
     } catch (StatusRuntimeException closing) {
       Metadata trailers = closing.getTrailers();
       call.close(closing.getStatus(), trailers == null ? new Metadata() : trailers);
-    } catch (Exception | StackOverflowError e) {
-      LOG.log(System.Logger.Level.ERROR, "a call of " + plan.method() + " was not examined", e);
-      delivery.send(OwnAnswer.failed());
+      // The application's own parts run here; an Error of theirs must not hang the call either.
+    } catch (Throwable thrown) {
+      failed(thrown);
     }
+  }
+
+  private void failed(Throwable thrown) {
+    LOG.log(System.Logger.Level.ERROR, "a call of " + plan.method() + " was not examined", thrown);
+    delivery.send(OwnAnswer.failed());
   }
 
   private void claim(ReqT request) {
@@ -216,8 +218,7 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
 
   private void overloaded(Decision decision) {
     if (decision instanceof Decision.Proceed proceed) {
-      proceed.execution().release();
-      full();
+      notStarted(proceed.execution(), this::full);
     } else {
       answer(decision);
     }
@@ -229,11 +230,39 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
       return;
     }
     Execution execution = proceed.execution();
-    if (cancelled || call.isCancelled()) {
-      // Between claim and start: surely nothing was executed.
-      execution.release();
-      return;
+    Runnable step;
+    try {
+      step = stepAfterClaim(execution, request);
+    } catch (Throwable thrown) {
+      // A key that nobody ends would be held, and its lease renewed, until its TTL is over.
+      step = () -> notStarted(execution, () -> failed(thrown));
     }
+    step.run();
+  }
+
+  /** What becomes of a claimed key; until it runs, nothing was executed. */
+  private Runnable stepAfterClaim(Execution execution, ReqT request) {
+    if (cancelled || call.isCancelled()) {
+      return execution::release;
+    }
+    if (!execution.isLeaseAlive()) {
+      // It waited too long for its thread: another may own the key by now.
+      Duration retryAfter = settings.engine().config().retryAfter();
+      return () ->
+          notStarted(execution, () -> delivery.send(OwnAnswer.storeUnavailable(retryAfter)));
+    }
+    return starting(execution, request);
+  }
+
+  private static void notStarted(Execution execution, Runnable answer) {
+    try {
+      execution.release();
+    } finally {
+      answer.run();
+    }
+  }
+
+  private Runnable starting(Execution execution, ReqT request) {
     Context running = context.withValue(IdempotencyInterceptor.EXECUTION, execution);
     Optional<HandlerShield> shield = settings.shield();
     RecordingCall<ReqT, RespT> recording =
@@ -246,12 +275,11 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
                     .threads()
                     .store(
                         context.wrap(() -> delivery.conclude(execution, answer, sent, onPurpose))));
-    start(
+    StartedCall<ReqT, RespT> starting =
         shield.isPresent()
             ? shielded(shield.get(), running, recording)
-            : StartedCall.keyed(running, recording, settings.limitAfterCancel()),
-        recording,
-        request);
+            : StartedCall.keyed(running, recording, settings.limitAfterCancel());
+    return () -> start(starting, recording, request);
   }
 
   private StartedCall<ReqT, RespT> shielded(

@@ -3,12 +3,25 @@ package dev.idempotency.grpc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.grpc.WalletServer.Transport;
 import dev.idempotency.grpc.wallet.Payment;
 import dev.idempotency.grpc.wallet.WalletServiceGrpc;
+import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import dev.idempotency.testing.TestClock;
+import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
@@ -67,6 +80,125 @@ class WhatThrowsTest {
                     }))) {
       assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-1");
       assertThat(server.pay(WalletServer.request("k", 1)).replayed()).isTrue();
+    }
+  }
+
+  @Test
+  void whatThrowsBetweenClaimAndStartFreesTheKey() throws Exception {
+    AtomicBoolean broken = new AtomicBoolean(true);
+    ServerInterceptor front =
+        new ServerInterceptor() {
+          @Override
+          public <Q, S> ServerCall.Listener<Q> interceptCall(
+              ServerCall<Q, S> call, Metadata headers, ServerCallHandler<Q, S> next) {
+            return next.startCall(
+                new SimpleForwardingServerCall<>(call) {
+                  @Override
+                  public boolean isCancelled() {
+                    if (broken.get()) {
+                      throw new AssertionError("broken for the test");
+                    }
+                    return super.isCancelled();
+                  }
+                },
+                headers);
+          }
+        };
+    try (WalletServer server =
+        new WalletServer(
+            Transport.NETTY,
+            InMemoryIdempotencyStore.create(),
+            s -> s.maxWait(Duration.ofMillis(20)),
+            List.of(),
+            builder -> builder.intercept(front))) {
+      TwelveRulesTest.assertCode(
+          server, WalletServer.request("k", 1), Status.Code.INTERNAL, "IDEMPOTENCY_CHECK_FAILED");
+      broken.set(false);
+      assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-1");
+    }
+  }
+
+  @Test
+  void anErrorOfTheApplicationsScopeDoesNotHangTheCall() throws Exception {
+    try (WalletServer server =
+        WalletServer.on(
+            Transport.NETTY,
+            s ->
+                s.scope(
+                    (call, headers) -> {
+                      throw new NoClassDefFoundError("Tenant, for the test");
+                    }))) {
+      TwelveRulesTest.assertCode(
+          server, WalletServer.request("k", 1), Status.Code.INTERNAL, "IDEMPOTENCY_CHECK_FAILED");
+      assertThat(server.wallet.effects).hasValue(0);
+    }
+  }
+
+  @Test
+  void anAnswerThatCannotBeWrittenDownIsInDoubtAndDoesNotHoldItsKey() throws Exception {
+    Metadata.Key<String> unwritable =
+        Metadata.Key.of(
+            "x-receipt-bin",
+            new Metadata.BinaryStreamMarshaller<String>() {
+              @Override
+              public InputStream toStream(String value) {
+                throw new IllegalStateException("cannot be written, for the test");
+              }
+
+              @Override
+              public String parseStream(InputStream stream) {
+                return "";
+              }
+            });
+    try (WalletServer server =
+        WalletServer.on(Transport.NETTY, s -> s.maxWait(Duration.ofMillis(20)))) {
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            Metadata trailers = new Metadata();
+            trailers.put(unwritable, "r");
+            observer.onError(Status.NOT_FOUND.asRuntimeException(trailers));
+          };
+      // The first caller, and the next one, which is not told that the first still runs.
+      for (int i = 0; i < 2; i++) {
+        TwelveRulesTest.assertCode(
+            server,
+            WalletServer.request("k", 1),
+            Status.Code.FAILED_PRECONDITION,
+            "IDEMPOTENCY_OUTCOME_UNKNOWN");
+      }
+      assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @Test
+  void aHandlerWhoseLeaseEndedInTheQueueIsNotStarted() throws Exception {
+    TestClock clock = new TestClock();
+    FaultyStore store = new FaultyStore(InMemoryIdempotencyStore.create(clock, 100));
+    BlockingQueue<Runnable> queued = new LinkedBlockingQueue<>();
+    try (WalletServer server =
+        new WalletServer(
+            Transport.NETTY,
+            store,
+            IdempotencyConfig.builder().timeSource(clock).build(),
+            s -> s.handlerExecutor(queued::add),
+            List.of(),
+            unused -> {})) {
+      CompletableFuture<StreamObserver<Payment>> running = new CompletableFuture<>();
+      server.wallet.answer = (effect, amount, observer) -> running.complete(observer);
+      var stub = WalletServiceGrpc.newFutureStub(server.channel());
+      var first = stub.pay(WalletServer.request("k", 1));
+      StreamObserver<Payment> observer = running.get(10, TimeUnit.SECONDS);
+      var second = stub.pay(WalletServer.request("k", 1));
+      TwelveRulesTest.awaitWaiter(server.engine);
+      observer.onError(Status.ABORTED.asRuntimeException());
+      assertThatThrownBy(() -> first.get(10, TimeUnit.SECONDS)).hasMessageContaining("ABORTED");
+      Runnable start = queued.poll(10, TimeUnit.SECONDS);
+      // While the claim waited for a thread, no renewal reached the store.
+      clock.advance(Duration.ofMinutes(1));
+      start.run();
+      assertThatThrownBy(() -> second.get(10, TimeUnit.SECONDS))
+          .hasMessageContaining("UNAVAILABLE");
+      assertThat(server.wallet.effects).hasValue(1);
     }
   }
 }
