@@ -71,7 +71,8 @@ final class StartedCall<ReqT, RespT> {
 
   void onReady() {
     ServerCall.Listener<ReqT> handler = listener;
-    if (handler != null) {
+    // As gRPC itself: who has closed the call is not told to send.
+    if (handler != null && call.isReady()) {
       guarded(handler::onReady);
     }
   }
@@ -102,10 +103,19 @@ final class StartedCall<ReqT, RespT> {
     return recording.isPresent() && recording.get().limitOver(limit);
   }
 
+  /** What {@code onCancel} throws says nothing of the work that goes on: its end is awaited. */
   void cancelHandler() {
     ServerCall.Listener<ReqT> handler = listener;
-    if (handler != null) {
-      guarded(handler::onCancel);
+    if (handler == null) {
+      return;
+    }
+    try {
+      context.run(handler::onCancel);
+    } catch (Throwable thrown) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "onCancel of " + call.getMethodDescriptor().getFullMethodName() + " threw; ignored",
+          thrown);
     }
   }
 

@@ -15,15 +15,18 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.InputStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -171,6 +174,36 @@ class WhatThrowsTest {
   }
 
   @Test
+  void anOnCancelThatThrowsDoesNotEndAHandlerThatGoesOn() throws Exception {
+    record Running(StreamObserver<Payment> call, CountDownLatch cancelled) {}
+    CompletableFuture<Running> running = new CompletableFuture<>();
+    try (WalletServer server = WalletServer.on(Transport.NETTY)) {
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            CountDownLatch cancelled = new CountDownLatch(1);
+            ((ServerCallStreamObserver<Payment>) observer)
+                .setOnCancelHandler(
+                    () -> {
+                      cancelled.countDown();
+                      throw new IllegalStateException("nothing to cancel, for the test");
+                    });
+            running.complete(new Running(observer, cancelled));
+          };
+      var call =
+          WalletServiceGrpc.newFutureStub(server.channel()).pay(WalletServer.request("k", 1));
+      Running handler = running.get(10, TimeUnit.SECONDS);
+      call.cancel(true);
+      TwelveRulesTest.await(handler.cancelled());
+      var retry =
+          WalletServiceGrpc.newFutureStub(server.channel()).pay(WalletServer.request("k", 1));
+      TwelveRulesTest.await(() -> server.engine.waiters() > 0 || retry.isDone());
+      Wallet.PAID.to(1, 1, handler.call());
+      assertThat(retry.get(10, TimeUnit.SECONDS).getId()).isEqualTo("p-1");
+      assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @Test
   void aHandlerWhoseLeaseEndedInTheQueueIsNotStarted() throws Exception {
     TestClock clock = new TestClock();
     FaultyStore store = new FaultyStore(InMemoryIdempotencyStore.create(clock, 100));
@@ -199,6 +232,22 @@ class WhatThrowsTest {
       assertThatThrownBy(() -> second.get(10, TimeUnit.SECONDS))
           .hasMessageContaining("UNAVAILABLE");
       assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @Test
+  void aHandlerThatHasClosedIsNotToldThatItMaySend() throws Exception {
+    AtomicInteger told = new AtomicInteger();
+    try (WalletServer server = WalletServer.on(Transport.NETTY)) {
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            ((ServerCallStreamObserver<Payment>) observer).setOnReadyHandler(told::incrementAndGet);
+            Wallet.PAID.to(effect, amount, observer);
+          };
+      assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-1");
+      // The answer may be here before the handler's thread has ended; the next call is behind it.
+      assertThat(server.pay(WalletServer.request("k", 1)).replayed()).isTrue();
+      assertThat(told).hasValue(0);
     }
   }
 }
