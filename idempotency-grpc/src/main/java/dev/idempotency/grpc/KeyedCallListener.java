@@ -68,6 +68,11 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
   public void onMessage(ReqT received) {
     messages++;
     message = received;
+    if (messages == 2) {
+      // At once, as ServerCalls does: a third one is not asked for, and the half-close behind it
+      // would never come.
+      call.close(Status.INTERNAL.withDescription("Too many requests"), new Metadata());
+    }
   }
 
   @Override

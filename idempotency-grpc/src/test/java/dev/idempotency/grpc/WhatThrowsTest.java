@@ -29,10 +29,15 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whatever throws around a handler: no call hangs, and no key is held for want of an end. */
 @Timeout(60)
 class WhatThrowsTest {
+
+  private static final dev.idempotency.store.IdempotencyKey K =
+      dev.idempotency.store.IdempotencyKey.of("k");
 
   private static OutOfMemoryError noThread() {
     // As a ThreadPoolExecutor lets it out where the machine has no more threads.
@@ -232,6 +237,30 @@ class WhatThrowsTest {
       assertThatThrownBy(() -> second.get(10, TimeUnit.SECONDS))
           .hasMessageContaining("UNAVAILABLE");
       assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3})
+  void aUnaryCallWithMoreThanOneMessageIsRefusedAtOnce(int messages) throws Exception {
+    try (WalletServer server = WalletServer.on(Transport.NETTY)) {
+      io.grpc.ClientCall<dev.idempotency.grpc.wallet.PayRequest, Payment> call =
+          server.channel().newCall(WalletServiceGrpc.getPayMethod(), io.grpc.CallOptions.DEFAULT);
+      CompletableFuture<Status> closed = new CompletableFuture<>();
+      call.start(
+          new io.grpc.ClientCall.Listener<>() {
+            @Override
+            public void onClose(Status status, Metadata trailers) {
+              closed.complete(status);
+            }
+          },
+          new Metadata());
+      for (int i = 0; i < messages; i++) {
+        call.sendMessage(WalletServer.request("k", 1));
+      }
+      // No half-close: a faulty client may never send it.
+      assertThat(closed.get(10, TimeUnit.SECONDS).getCode()).isEqualTo(Status.Code.INTERNAL);
+      assertThat(server.record(K)).isEmpty();
     }
   }
 
