@@ -62,13 +62,7 @@ record GrpcExchange<ReqT, RespT>(
               .newCall(
                   target.method(),
                   target.options().withDeadlineAfter(limit.toNanos(), TimeUnit.NANOSECONDS));
-      Metadata copy = new Metadata();
-      copy.merge(headers);
-      call.start(new Collecting<>(received), copy);
-      // Two, so that a second message, which would be a fault, is seen as one.
-      call.request(2);
-      call.sendMessage(keyed.message());
-      call.halfClose();
+      start(call, received);
     } finally {
       target.context().detach(before);
     }
@@ -82,12 +76,29 @@ record GrpcExchange<ReqT, RespT>(
     return received;
   }
 
+  private void start(ClientCall<ReqT, RespT> call, CompletableFuture<Received<RespT>> received) {
+    Metadata copy = new Metadata();
+    copy.merge(headers);
+    try {
+      call.start(new Collecting<>(received), copy);
+      // Two, so that a second message, which would be a fault, is seen as one.
+      call.request(2);
+      call.sendMessage(keyed.message());
+      call.halfClose();
+    } catch (RuntimeException | Error e) {
+      // As gRPC's own stubs do: nobody else would end it.
+      call.cancel("the attempt could not be sent", e);
+      throw e;
+    }
+  }
+
   /** Keeps what comes until the end. */
   private static final class Collecting<RespT> extends ClientCall.Listener<RespT> {
 
     private final CompletableFuture<Received<RespT>> received;
     private @Nullable Metadata headers;
     private @Nullable RespT message;
+    private int messages;
 
     Collecting(CompletableFuture<Received<RespT>> received) {
       this.received = received;
@@ -101,10 +112,19 @@ record GrpcExchange<ReqT, RespT>(
     @Override
     public void onMessage(RespT response) {
       message = response;
+      messages++;
     }
 
     @Override
     public void onClose(Status status, Metadata trailers) {
+      if (status.isOk() && messages != 1) {
+        // As gRPC's own stubs take it; here it also leaves the outcome unknown.
+        Status faulty =
+            Status.INTERNAL.withDescription(
+                messages == 0 ? "no response to a unary call" : "more than one response");
+        received.complete(new Received<>(headers, null, faulty, trailers));
+        return;
+      }
       received.complete(new Received<>(headers, message, status, trailers));
     }
   }

@@ -84,6 +84,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
     target.context().addListener(contextCancelled, Runnable::run);
     if (closed.get()) {
       attempts.cancel(true);
+      target.context().removeListener(contextCancelled);
     }
     var unused =
         attempts.whenComplete(
@@ -125,6 +126,25 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
     }
   }
 
+  /** A listener that throws is told the end all the same, as by gRPC: a stub waits for it. */
+  private void handOver(GrpcExchange.Received<RespT> received, Listener<RespT> to) {
+    try {
+      if (received.headers() != null) {
+        to.onHeaders(received.headers());
+      }
+      if (received.message() != null) {
+        to.onMessage(received.message());
+      }
+    } catch (RuntimeException | Error e) {
+      Status status = Status.CANCELLED.withDescription("the answer was not taken").withCause(e);
+      GrpcExchange<ReqT, RespT> sent = exchange;
+      Metadata none = new Metadata();
+      to.onClose(sent == null ? status : sent.unknown(status, none, 1), none);
+      return;
+    }
+    to.onClose(received.status(), received.trailers());
+  }
+
   /** Once, and where the stub waits for it: a blocking stub sleeps until its executor has work. */
   private void deliver(GrpcExchange.Received<RespT> received) {
     Listener<RespT> to = listener;
@@ -133,16 +153,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
     }
     target.context().removeListener(contextCancelled);
     Executor executor = target.options().getExecutor();
-    Runnable handOver =
-        () -> {
-          if (received.headers() != null) {
-            to.onHeaders(received.headers());
-          }
-          if (received.message() != null) {
-            to.onMessage(received.message());
-          }
-          to.onClose(received.status(), received.trailers());
-        };
+    Runnable handOver = () -> handOver(received, to);
     Runnable inContext = target.context().wrap(handOver);
     Executor runs = executor == null ? Runnable::run : executor;
     if (received.message() == null) {
