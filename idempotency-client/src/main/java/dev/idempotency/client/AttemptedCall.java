@@ -18,6 +18,9 @@ interface AttemptedCall<R> {
   /** How long the server says to wait; zero if it does not. */
   Duration hint(R response);
 
+  /** Lets go of a response that nobody will read, because a further attempt follows. */
+  default void discard(R response) {}
+
   /** Whether it may be sent a second time. */
   boolean repeatable();
 }

@@ -6,10 +6,12 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Flow;
 
 /** One operation's attempts over HTTP. */
 final class HttpExchange<T> implements AttemptedCall<HttpExchange.Received<T>> {
 
+  private static final System.Logger LOG = System.getLogger(HttpExchange.class.getName());
   private static final String REPLAYED = "Idempotent-Replayed";
 
   private final HttpTransport transport;
@@ -76,6 +78,38 @@ final class HttpExchange<T> implements AttemptedCall<HttpExchange.Received<T>> {
         .firstValue("Retry-After")
         .map(value -> RetryAfter.parse(value, clock.instant()))
         .orElse(Duration.ZERO);
+  }
+
+  /** A body that streams holds its connection until somebody ends it. */
+  @Override
+  public void discard(Received<T> received) {
+    T body = received.response().body();
+    if (body instanceof AutoCloseable stream) {
+      try {
+        stream.close();
+      } catch (Exception e) {
+        LOG.log(System.Logger.Level.DEBUG, "an unread answer could not be closed", e);
+      }
+    } else if (body instanceof Flow.Publisher<?> publisher) {
+      publisher.subscribe(new Unread());
+    }
+  }
+
+  private static final class Unread implements Flow.Subscriber<Object> {
+
+    @Override
+    public void onSubscribe(Flow.Subscription subscription) {
+      subscription.cancel();
+    }
+
+    @Override
+    public void onNext(Object item) {}
+
+    @Override
+    public void onError(Throwable failure) {}
+
+    @Override
+    public void onComplete() {}
   }
 
   @Override

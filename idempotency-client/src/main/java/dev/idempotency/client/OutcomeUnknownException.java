@@ -48,7 +48,8 @@ public final class OutcomeUnknownException extends IOException {
 
   /**
    * What the server answered last, such as a 503 or the 409 of an unknown outcome; empty if the
-   * last attempt had no answer, over gRPC, and after serialization.
+   * last attempt had no answer, over gRPC, and after serialization. A body that streams is open:
+   * close it, or its connection stays in use.
    */
   public Optional<HttpResponse<?>> response() {
     return Optional.ofNullable(response);

@@ -110,34 +110,46 @@ final class ProblemReader<T> implements BodyHandler<T> {
       handOver(true);
     }
 
+    /** What is thrown here, out of onComplete, is lost by some transports: it ends the body. */
     private void handOver(boolean whole) {
-      AtomicBoolean given = new AtomicBoolean();
-      to.onSubscribe(
-          new Flow.Subscription() {
-            @Override
-            public void request(long n) {
-              boolean first = !given.getAndSet(true);
-              if (first) {
-                to.onNext(List.copyOf(kept));
-              }
-              if (whole) {
-                if (first) {
-                  to.onComplete();
-                }
-              } else if (from != null && (!first || n > 1)) {
-                from.request(first && n != Long.MAX_VALUE ? n - 1 : n);
-              }
-            }
-
-            @Override
-            public void cancel() {
-              given.set(true);
-              if (from != null) {
-                from.cancel();
-              }
-            }
-          });
+      try {
+        to.onSubscribe(subscription(whole));
+      } catch (RuntimeException | Error e) {
+        if (from != null) {
+          from.cancel();
+        }
+        handedOver.completeExceptionally(e);
+        return;
+      }
       handedOver.complete(to);
+    }
+
+    private Flow.Subscription subscription(boolean whole) {
+      AtomicBoolean given = new AtomicBoolean();
+      return new Flow.Subscription() {
+        @Override
+        public void request(long n) {
+          boolean first = !given.getAndSet(true);
+          if (first) {
+            to.onNext(List.copyOf(kept));
+          }
+          if (whole) {
+            if (first) {
+              to.onComplete();
+            }
+          } else if (from != null && (!first || n > 1)) {
+            from.request(first && n != Long.MAX_VALUE ? n - 1 : n);
+          }
+        }
+
+        @Override
+        public void cancel() {
+          given.set(true);
+          if (from != null) {
+            from.cancel();
+          }
+        }
+      };
     }
   }
 }

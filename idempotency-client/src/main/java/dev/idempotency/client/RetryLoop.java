@@ -185,6 +185,9 @@ final class RetryLoop<R> {
           "retry listener",
           settings.listener,
           told -> told.retrying(number, verdict, Optional.ofNullable(failure), delay));
+      if (value != null) {
+        guard("body of an answer", call, unread -> unread.discard(value));
+      }
     }
     Attempt<R> attempt =
         new Attempt<>(number, value, failure, verdict, doubt, stop == null ? delay : null);
