@@ -199,6 +199,10 @@ final class RetryLoop<R> {
   private Verdict verdictOn(Answer answer) {
     try {
       Verdict verdict = settings.classifier.classify(answer);
+      if (verdict == Verdict.FINAL && !isResponse(answer)) {
+        // There is no result that could be final; "not executed" would be a guess.
+        return Verdict.UNKNOWN;
+      }
       if (verdict != null) {
         return verdict;
       }
@@ -207,6 +211,10 @@ final class RetryLoop<R> {
       LOG.log(Level.WARNING, "the retry classifier failed; the outcome counts as unknown", e);
     }
     return Verdict.UNKNOWN;
+  }
+
+  private static boolean isResponse(Answer answer) {
+    return answer instanceof Answer.Http || answer instanceof Answer.Grpc;
   }
 
   private RetryListener.@Nullable Stop stop(int number, Verdict verdict, Duration delay) {

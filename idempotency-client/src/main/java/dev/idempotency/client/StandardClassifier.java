@@ -57,6 +57,8 @@ final class StandardClassifier implements RetryClassifier {
       case 408 -> Verdict.MAYBE_EXECUTED;
       // Who is asking is checked before the key: this is no word on what an earlier attempt did.
       case 401, 403, 407 -> Verdict.REFUSED;
+      // RFC 9110 sections 15.4.8 and 15.4.9: the same request belongs elsewhere, nothing was done.
+      case 307, 308 -> Verdict.REFUSED;
       default -> answer.status() >= 500 ? Verdict.MAYBE_EXECUTED : Verdict.FINAL;
     };
   }

@@ -43,14 +43,14 @@ class StandardClassifierTest {
   @Test
   void everyStatusHasItsVerdict() {
     Set<Integer> tooEarlyOrTooMany = Set.of(425, 429);
-    Set<Integer> whoIsAsking = Set.of(401, 403, 407);
+    Set<Integer> nothingOfTheKey = Set.of(307, 308, 401, 403, 407);
     IntStream.rangeClosed(100, 599)
         .forEach(
             status -> {
               Verdict expected =
                   tooEarlyOrTooMany.contains(status)
                       ? Verdict.NOT_EXECUTED
-                      : whoIsAsking.contains(status)
+                      : nothingOfTheKey.contains(status)
                           ? Verdict.REFUSED
                           : status == 408 || status >= 500 ? Verdict.MAYBE_EXECUTED : Verdict.FINAL;
               assertThat(http(status, "", false)).as("status " + status).isEqualTo(expected);

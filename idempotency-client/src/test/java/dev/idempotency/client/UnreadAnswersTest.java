@@ -1,10 +1,12 @@
 package dev.idempotency.client;
 
+import static dev.idempotency.client.ScriptedServer.Reply.fails;
 import static dev.idempotency.client.ScriptedServer.Reply.problem;
 import static dev.idempotency.client.ScriptedServer.Reply.status;
 import static dev.idempotency.client.ScriptedServer.TARGET;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -12,6 +14,7 @@ import java.io.InputStream;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse.BodyHandler;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.net.http.HttpResponse.BodySubscriber;
 import java.net.http.HttpResponse.BodySubscribers;
 import java.net.http.HttpResponse.ResponseInfo;
@@ -25,6 +28,8 @@ import java.util.concurrent.Flow;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Answers that nobody reads, or that are none. */
 class UnreadAnswersTest {
@@ -97,6 +102,23 @@ class UnreadAnswersTest {
         send(mapped(text -> subscriber -> subscriber.onSubscribe(subscription)));
     assertThat(result.attempts()).isEqualTo(2);
     assertThat(ended).hasValue(1);
+  }
+
+  @Test
+  void aClassifierThatCallsNoAnswerFinalMakesItNoResult() {
+    server.script(fails(new IOException("connection reset")));
+    assertThatThrownBy(() -> send(answer -> Verdict.FINAL, BodyHandlers.ofString()))
+        .isInstanceOf(OutcomeUnknownException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {307, 308})
+  void aRedirectionAfterALostAnswerIsNoResult(int redirection) throws Exception {
+    server.script(status(redirection));
+    assertThat(send(BodyHandlers.ofString()).status()).isEqualTo(redirection);
+    server.script(fails(new IOException("connection reset")), status(redirection));
+    assertThatThrownBy(() -> send(BodyHandlers.ofString()))
+        .isInstanceOf(OutcomeUnknownException.class);
   }
 
   @Test
