@@ -5,7 +5,9 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
 import io.grpc.MethodDescriptor;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -132,20 +134,52 @@ public final class KeyField {
     return found.stream().findFirst();
   }
 
+  /** Stops at the second: one is enough to refuse the schema. */
   private static void search(
       Descriptor type, List<FieldDescriptor> before, Set<Descriptor> seen, List<KeyPath> found) {
-    if (!seen.add(type)) {
-      return;
-    }
+    seen.add(type);
     for (FieldDescriptor field : type.getFields()) {
+      if (found.size() > 1) {
+        break;
+      }
       List<FieldDescriptor> path = new ArrayList<>(before);
       path.add(field);
-      if (PolicyOptions.ofField(field).getKey()) {
+      if (isMarked(field)) {
         found.add(new KeyPath(path));
-      } else if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
+      } else if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE
+          && leadsToMark(field.getMessageType(), seen)) {
         search(field.getMessageType(), path, seen, found);
       }
     }
     seen.remove(type);
+  }
+
+  /**
+   * Whether a path from a type, around those already on the way, ends at a mark. Without it, a
+   * schema whose types hold each other would be walked along all of its paths, which takes for
+   * ever.
+   */
+  private static boolean leadsToMark(Descriptor from, Set<Descriptor> onTheWay) {
+    Set<Descriptor> met = new HashSet<>(onTheWay);
+    Deque<Descriptor> next = new ArrayDeque<>();
+    if (met.add(from)) {
+      next.add(from);
+    }
+    while (!next.isEmpty()) {
+      for (FieldDescriptor field : next.remove().getFields()) {
+        if (isMarked(field)) {
+          return true;
+        }
+        if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE
+            && met.add(field.getMessageType())) {
+          next.add(field.getMessageType());
+        }
+      }
+    }
+    return false;
+  }
+
+  private static boolean isMarked(FieldDescriptor field) {
+    return field.toProto().hasOptions() && PolicyOptions.ofField(field).getKey();
   }
 }
