@@ -47,6 +47,9 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
 
   static final Context.Key<Execution> EXECUTION = Context.key("dev.idempotency.execution");
 
+  /** Of what is waited for: "for ever" in seconds is more nanoseconds than a long holds. */
+  static final Duration LONGEST = Duration.ofDays(365);
+
   /** Methods are few; descriptors made anew for every call must not pile up. */
   private static final int MAX_PLANS = 4096;
 
@@ -206,8 +209,8 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
     }
 
     /**
-     * The longest wait for a key in flight where the policy does not say; default 30 s; above zero.
-     * A call's own deadline makes it shorter.
+     * The longest wait for a key in flight where the policy does not say; default 30 s; above zero,
+     * at most 365 days. A call's own deadline makes it shorter.
      */
     public Builder maxWait(Duration duration) {
       this.maxWait = positive("maxWait", duration);
@@ -231,7 +234,7 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
 
     /**
      * How long a handler may still close a call whose client has gone; then it ends in doubt.
-     * Default 10 min; above zero.
+     * Default 10 min; above zero, at most 365 days.
      */
     public Builder limitAfterCancel(Duration duration) {
       this.limitAfterCancel = positive("limitAfterCancel", duration);
@@ -244,7 +247,7 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
      * is not cancelled. A handler that has not closed the call within the limit is cancelled, and
      * the key is in doubt; {@link #limitAfterCancel} does not count then.
      *
-     * @param executionLimit from the handler's start; above zero
+     * @param executionLimit from the handler's start; above zero, at most 365 days
      */
     public Builder shieldFromCancellation(Duration executionLimit) {
       this.shieldLimit = positive("executionLimit", executionLimit);
@@ -319,8 +322,9 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
     }
 
     private static Duration positive(String name, Duration duration) {
-      if (duration.isZero() || duration.isNegative()) {
-        throw new IllegalArgumentException(name + " must be above zero, but is " + duration);
+      if (duration.isZero() || duration.isNegative() || duration.compareTo(LONGEST) > 0) {
+        throw new IllegalArgumentException(
+            name + " must be above zero and at most 365 days, but is " + duration);
       }
       return duration;
     }

@@ -119,6 +119,9 @@ record MethodPlanner(
       throw new IllegalArgumentException(
           "max_wait must be above zero, but is " + maxWait + "; to not wait, use IN_FLIGHT_REJECT");
     }
+    if (maxWait.compareTo(IdempotencyInterceptor.LONGEST) > 0) {
+      throw new IllegalArgumentException("max_wait must be at most 365 days, but is " + maxWait);
+    }
     Map<Status.Code, Ending> endings = Ending.defaults();
     endings.putAll(settings.endings());
     return new MethodPlan<>(

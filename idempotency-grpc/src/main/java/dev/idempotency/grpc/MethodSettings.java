@@ -185,7 +185,10 @@ public final class MethodSettings {
       return this;
     }
 
-    /** The longest wait for a key in flight; default the interceptor's; above zero. */
+    /**
+     * The longest wait for a key in flight; default the interceptor's; above zero, at most 365
+     * days.
+     */
     public Builder maxWait(Duration duration) {
       this.maxWait = duration;
       return this;

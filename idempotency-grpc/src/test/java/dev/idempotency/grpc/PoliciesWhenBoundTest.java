@@ -27,6 +27,9 @@ class PoliciesWhenBoundTest {
   private final IdempotencyEngine engine =
       IdempotencyEngine.create(InMemoryIdempotencyStore.create(), IdempotencyConfig.defaults());
 
+  /** As people write "no limit": more nanoseconds than a long holds. */
+  private static final Duration FOR_EVER = Duration.ofSeconds(Long.MAX_VALUE);
+
   @AfterEach
   void close() {
     engine.close();
@@ -68,6 +71,15 @@ class PoliciesWhenBoundTest {
   void durationsOutOfTheirBoundsAreRefused() {
     assertThatThrownBy(() -> bind(PAY, settings().maxWait(Duration.ZERO)))
         .hasMessageContaining("max_wait");
+    assertThatThrownBy(() -> bind(PAY, settings().maxWait(FOR_EVER)))
+        .hasMessageContaining("max_wait");
+    var builder = IdempotencyInterceptor.builder(engine);
+    assertThatThrownBy(() -> builder.maxWait(FOR_EVER)).hasMessageContaining("maxWait");
+    assertThatThrownBy(() -> builder.limitAfterCancel(FOR_EVER))
+        .hasMessageContaining("limitAfterCancel");
+    assertThatThrownBy(() -> builder.shieldFromCancellation(FOR_EVER))
+        .hasMessageContaining("executionLimit");
+    assertThatCode(() -> builder.limitAfterCancel(Duration.ofDays(365))).doesNotThrowAnyException();
     assertThatThrownBy(() -> bind(PAY, settings().lease(Duration.ofMillis(99))))
         .hasMessageContaining("lease must be 100ms to 1h");
     assertThatThrownBy(() -> bind(PAY, settings().lease(Duration.ofMillis(3_600_001))))
