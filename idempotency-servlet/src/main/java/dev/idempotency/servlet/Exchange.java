@@ -81,7 +81,7 @@ final class Exchange {
     try {
       chain.doFilter(asSeen, answer);
     } catch (Throwable thrown) {
-      if (!answeredDespite(thrown)) {
+      if (!ended(thrown)) {
         throw thrown;
       }
       return;
@@ -218,6 +218,16 @@ final class Exchange {
       return true;
     }
     return false;
+  }
+
+  /** Whether it has been answered all the same; what the handler threw is never lost. */
+  private boolean ended(Throwable thrown) {
+    try {
+      return answeredDespite(thrown);
+    } catch (IOException | RuntimeException | Error e) {
+      thrown.addSuppressed(e);
+      return false;
+    }
   }
 
   private boolean answeredDespite(Throwable thrown) throws IOException {

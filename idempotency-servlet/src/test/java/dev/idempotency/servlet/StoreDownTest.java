@@ -25,6 +25,7 @@ class StoreDownTest {
   private volatile boolean sentBeforeStored = true;
   private volatile boolean fencedOff;
   private volatile boolean cannotComplete;
+  private volatile boolean cannotAbandon;
   private final AtomicInteger runs = new AtomicInteger();
 
   private IdempotencyStore breakable(IdempotencyStore store) {
@@ -45,6 +46,9 @@ class StoreDownTest {
               if (cannotComplete && method.getName().equals("complete")) {
                 throw new StoreException(StoreException.Reason.UNAVAILABLE, "made up");
               }
+              if (cannotAbandon && method.getName().equals("abandon")) {
+                throw new OutOfMemoryError("made up");
+              }
               try {
                 return method.invoke(store, arguments);
               } catch (InvocationTargetException e) {
@@ -61,7 +65,11 @@ class StoreDownTest {
                 filter.apply(IdempotencyFilter.builder(engine)).build(),
                 (request, response) -> {
                   runs.incrementAndGet();
-                  response.getWriter().print(request.getReader().readLine());
+                  String line = request.getReader().readLine();
+                  if (line.equals("throw")) {
+                    throw new IllegalArgumentException("of the handler");
+                  }
+                  response.getWriter().print(line);
                   response.flushBuffer();
                 })) {
       running = server;
@@ -143,6 +151,19 @@ class StoreDownTest {
           assertThat(server.post("a", "k").statusCode()).isEqualTo(409);
           assertThat(runs).hasValue(1);
           cannotComplete = false;
+        });
+  }
+
+  @Test
+  void whatTheHandlerThrewIsNotLostWhereItsEndCannotBeStoredEither() throws Exception {
+    cannotAbandon = true;
+    with(
+        UnaryOperator.identity(),
+        server -> {
+          server.post("throw", "k");
+          assertThat(server.thrown())
+              .isInstanceOf(IllegalArgumentException.class)
+              .hasSuppressedException(new OutOfMemoryError("made up"));
         });
   }
 

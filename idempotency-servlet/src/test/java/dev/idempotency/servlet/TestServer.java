@@ -37,6 +37,7 @@ final class TestServer implements AutoCloseable {
 
   private final Server server;
   private volatile ServletResponse outermost;
+  private volatile Throwable thrown;
   private final HttpClient client = HttpClient.newHttpClient();
 
   @FunctionalInterface
@@ -89,7 +90,7 @@ final class TestServer implements AutoCloseable {
       throws IOException, ServletException {
     outermost = response;
     String user = ((HttpServletRequest) request).getHeader(USER);
-    chain.doFilter(
+    ServletRequest asked =
         user == null
             ? request
             : new HttpServletRequestWrapper((HttpServletRequest) request) {
@@ -97,8 +98,13 @@ final class TestServer implements AutoCloseable {
               public Principal getUserPrincipal() {
                 return () -> user;
               }
-            },
-        response);
+            };
+    try {
+      chain.doFilter(asked, response);
+    } catch (IOException | ServletException | RuntimeException | Error e) {
+      thrown = e;
+      throw e;
+    }
   }
 
   private static final class HandlerServlet extends HttpServlet {
@@ -137,6 +143,11 @@ final class TestServer implements AutoCloseable {
   /** POST with a key. */
   HttpResponse<String> post(String body, String key) throws Exception {
     return send(post(body, "Idempotency-Key", key));
+  }
+
+  /** What the filter let out last. */
+  Throwable thrown() {
+    return thrown;
   }
 
   /** Whether the latest request's answer is on its way to the client. */
