@@ -294,7 +294,9 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
     fork.addListener(
         unused -> {
           if (shielded.limitOver()) {
-            queue.execute(shielded::cancelHandler);
+            // Not on the one thread that keeps the limits of all calls: onCancel may block.
+            Runnable cancel = () -> queue.execute(shielded::cancelHandler);
+            settings.threads().handle(cancel, cancel);
           }
         },
         Runnable::run);

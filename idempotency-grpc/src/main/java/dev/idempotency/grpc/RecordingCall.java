@@ -49,6 +49,9 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
   private volatile boolean limitOver;
   private @Nullable Metadata headers;
 
+  /** By the handler itself; the call may end without it, at a limit for example. */
+  private boolean closed;
+
   /**
    * @param messages takes what the handler sends
    * @param shielded whether the handler must not see that its client has gone
@@ -94,8 +97,12 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
     if (headers == null) {
       throw new IllegalStateException("sendHeaders has not been called");
     }
-    if (ended.get()) {
+    if (closed) {
       throw new IllegalStateException("call is closed");
+    }
+    if (ended.get()) {
+      // As gRPC does when a call is cancelled: no exception into a handler that is late.
+      return;
     }
     if (!streams && !messages.isEmpty()) {
       fail(Status.INTERNAL.withDescription("Too many responses"));
@@ -114,12 +121,20 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
 
   @Override
   public void close(Status status, Metadata trailers) {
+    if (closed) {
+      throw new IllegalStateException("call already closed");
+    }
+    closed = true;
     if (!streams && status.isOk() && messages.isEmpty()) {
       fail(Status.INTERNAL.withDescription("Completed without a response"));
       return;
     }
     if (!end(status, copy(trailers), true)) {
-      throw new IllegalStateException("call already closed");
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "{0} was closed too late, with {1}: its outcome is in doubt already",
+          getMethodDescriptor().getFullMethodName(),
+          status.getCode());
     }
   }
 

@@ -144,6 +144,11 @@ final class WalletServer implements AutoCloseable {
     return store.find(List.of(key)).get(0);
   }
 
+  /** Cancels all calls; their handlers are not stopped by that. */
+  void shutdownNow() throws InterruptedException {
+    server.shutdownNow().awaitTermination(10, TimeUnit.SECONDS);
+  }
+
   ManagedChannel channel() {
     return channel;
   }
