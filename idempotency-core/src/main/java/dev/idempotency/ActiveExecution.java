@@ -51,7 +51,7 @@ final class ActiveExecution implements Execution {
   /**
    * Starts an execution, and the renewal of its lease.
    *
-   * @param takenOver whether an earlier owner of the key may have executed
+   * @param takenOver whether an earlier owner of the key may have executed, and nobody knows
    */
   static ActiveExecution start(
       EngineParts engine, InDoubtPolicy inDoubt, Lease lease, boolean takenOver) {
@@ -109,7 +109,7 @@ final class ActiveExecution implements Execution {
   @Override
   public void release() {
     end("release()");
-    releaseNow();
+    handBack();
   }
 
   @Override
@@ -127,6 +127,11 @@ final class ActiveExecution implements Execution {
   /** Ends an execution whose handler was never called; a taken-over key is abandoned as before. */
   void giveBack() {
     end("giveBack()");
+    handBack();
+  }
+
+  /** What this owner knows, that it executed nothing, it does not know of the one before. */
+  private void handBack() {
     if (takenOver) {
       hold();
     } else {
@@ -204,6 +209,12 @@ final class ActiveExecution implements Execution {
         engine.backlog().add(new PendingOutcome(kept));
       }
       return new Completion(Completion.Status.UNRECORDED, authoritative);
+    } catch (RuntimeException | Error e) {
+      // No word of a store, but a defect or the end of memory: whether it is stored is not known.
+      // Renewed, the key would be in flight until its TTL; like this it is abandoned when the lease
+      // ends.
+      stopRenewing();
+      throw e;
     }
   }
 

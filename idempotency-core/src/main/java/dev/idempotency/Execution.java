@@ -50,7 +50,11 @@ public interface Execution {
    */
   Completion complete(Outcome outcome);
 
-  /** Surely nothing was executed: a retry may run. */
+  /**
+   * Surely nothing was executed: a retry may run. After a takeover under {@link
+   * AbandonedPolicy#REEXECUTE} that is known of this execution only; the key is abandoned again
+   * then, and keeps the request that it was used for.
+   */
   void release();
 
   /**

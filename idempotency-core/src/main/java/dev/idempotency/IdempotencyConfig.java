@@ -1,5 +1,6 @@
 package dev.idempotency;
 
+import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
 import java.util.Optional;
@@ -132,7 +133,10 @@ public final class IdempotencyConfig {
       timeSource = other.timeSource;
     }
 
-    /** How long a record lives after it was written; default 24 h; longer than the lease. */
+    /**
+     * How long a record lives after it was written; default 24 h; longer than the lease, at most
+     * 100 years.
+     */
     public Builder ttl(Duration duration) {
       this.ttl = duration;
       return this;
@@ -213,7 +217,8 @@ public final class IdempotencyConfig {
     /**
      * The settings.
      *
-     * @throws IllegalArgumentException if the lease is out of its bounds, or the TTL not longer
+     * @throws IllegalArgumentException if the lease is out of its bounds, or the TTL not longer, or
+     *     above 100 years
      */
     public IdempotencyConfig build() {
       if (lease.compareTo(Duration.ofMillis(100)) < 0 || lease.compareTo(Duration.ofHours(1)) > 0) {
@@ -222,6 +227,10 @@ public final class IdempotencyConfig {
       if (ttl.compareTo(lease) <= 0) {
         throw new IllegalArgumentException(
             "ttl must be longer than the lease, but " + ttl + " <= " + lease);
+      }
+      if (ttl.compareTo(ClaimRequest.MAX_TTL) > 0) {
+        throw new IllegalArgumentException(
+            "ttl must be at most " + ClaimRequest.MAX_TTL.toDays() + " days, but is " + ttl);
       }
       return new IdempotencyConfig(new Builder(this));
     }

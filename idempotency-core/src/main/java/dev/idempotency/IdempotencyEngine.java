@@ -254,11 +254,11 @@ public final class IdempotencyEngine implements AutoCloseable {
     }
     if (resolution instanceof OutcomeResolver.Resolution.KeyReused) {
       ActiveExecution.start(
-              parts, operation.inDoubt().orElse(config().inDoubt()), acquired.lease(), true)
+              parts, operation.inDoubt().orElse(config().inDoubt()), acquired.lease(), false)
           .release();
       return Optional.of(new Decision.Mismatch());
     }
-    return Optional.of(proceed(operation, acquired.lease(), true));
+    return Optional.of(proceed(operation, acquired.lease(), unknown));
   }
 
   private boolean isDifferent(Operation operation, Fingerprint stored) {

@@ -183,6 +183,45 @@ class IdempotencyEngineTest {
   }
 
   @Test
+  void aReexecutionThatDidNothingLeavesTheKeyAbandonedAsItWas() {
+    IdempotencyEngine engine = engine(config().abandoned(AbandonedPolicy.REEXECUTE));
+    vanishedOwner();
+
+    proceed(engine.begin(TRANSFER)).release();
+
+    assertThat(engine.admin().find(TRANSFER.key()))
+        .get()
+        .isInstanceOf(StoredRecord.Abandoned.class);
+    assertThat(engine.begin(operation("transfer 99 to bob"))).isEqualTo(new Decision.Mismatch());
+    assertThat(proceed(engine.begin(TRANSFER)).attempt()).isEqualTo(3);
+  }
+
+  @Test
+  void aStoreThatBreaksWhileItStoresHoldsTheKeyForItsLeaseOnly() {
+    IdempotencyEngine engine = engine(config());
+    Execution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.BROKEN;
+    assertThatThrownBy(() -> execution.complete(OUTCOME)).isInstanceOf(AssertionError.class);
+    store.fault = FlakyStore.Fault.NONE;
+
+    threads.advance(LEASE);
+
+    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+  }
+
+  @Test
+  void aTtlForEverIsRefused() {
+    Duration forEver = Duration.ofSeconds(Long.MAX_VALUE);
+    assertThatThrownBy(() -> config().ttl(forEver).build())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("36500 days");
+    assertThatThrownBy(
+            () -> ClaimRequest.of(TRANSFER.key(), TRANSFER.fingerprint(), LEASE, forEver))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("36500 days");
+  }
+
+  @Test
   void aResolverThatKnowsTheOutcomeSettlesAnAbandonedKey() {
     List<OutcomeResolver.Unresolved> asked = new ArrayList<>();
     IdempotencyEngine engine =

@@ -25,11 +25,14 @@ public record ClaimRequest(
     OptionalLong takeover,
     boolean waiting) {
 
+  /** The longest accepted TTL: 100 years, so that "for ever" cannot overflow a clock. */
+  public static final Duration MAX_TTL = Duration.ofDays(36_500);
+
   /**
    * Validates the times.
    *
    * @throws IllegalArgumentException if the lease is under a millisecond or not shorter than the
-   *     TTL
+   *     TTL, or the TTL above {@link #MAX_TTL}
    */
   public ClaimRequest {
     if (lease.toMillis() < 1) {
@@ -38,6 +41,10 @@ public record ClaimRequest(
     if (ttl.compareTo(lease) <= 0) {
       throw new IllegalArgumentException(
           "ttl must be longer than the lease, but " + ttl + " <= " + lease);
+    }
+    if (ttl.compareTo(MAX_TTL) > 0) {
+      throw new IllegalArgumentException(
+          "ttl must be at most " + MAX_TTL.toDays() + " days, but is " + ttl);
     }
   }
 

@@ -25,7 +25,9 @@ public final class FlakyStore implements IdempotencyStore {
     /** The request never arrives. */
     REQUEST_LOST,
     /** The store acts; its answer never arrives. */
-    REPLY_LOST
+    REPLY_LOST,
+    /** The store has a defect: it throws what no store should. */
+    BROKEN
   }
 
   /** The fault of every call from now on. */
@@ -52,6 +54,9 @@ public final class FlakyStore implements IdempotencyStore {
   private <T> T through(Supplier<T> call) {
     if (fault == Fault.REQUEST_LOST) {
       throw unavailable();
+    }
+    if (fault == Fault.BROKEN) {
+      throw new AssertionError("made up");
     }
     T answer = call.get();
     if (fault == Fault.REPLY_LOST) {
