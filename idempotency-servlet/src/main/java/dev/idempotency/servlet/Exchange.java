@@ -41,6 +41,7 @@ final class Exchange {
   private boolean dispatching;
   private volatile @Nullable ExchangeAsyncContext async;
   private volatile boolean startedInThisDispatch;
+  private volatile boolean inside;
   private volatile @Nullable CompletableFuture<Void> end;
 
   Exchange(
@@ -78,18 +79,26 @@ final class Exchange {
     synchronized (listeners) {
       dispatching = true;
     }
+    inside = true;
     try {
       chain.doFilter(asSeen, answer);
     } catch (Throwable thrown) {
+      inside = false;
       if (!ended(thrown)) {
         throw thrown;
       }
       return;
     }
+    inside = false;
     startListeners();
     if (!startedInThisDispatch) {
       finish(async == null);
     }
+  }
+
+  /** Whether the handler has had its turn, and nothing more is expected of the container. */
+  boolean isOver() {
+    return !inside && (answered.get() || end != null);
   }
 
   /** Listeners of streams run when the handler has returned, as in a container, never beside it. */

@@ -16,6 +16,8 @@ import java.util.concurrent.CompletableFuture;
 /** Lets a request pass, refuses it, answers it from the store, or runs it once. Immutable. */
 final class RequestGate {
 
+  private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
+
   /** Marks a response that a failed-open filter let run without protection. */
   private static final String UNPROTECTED = "Idempotent-Unprotected";
 
@@ -39,6 +41,12 @@ final class RequestGate {
       if (http.getDispatcherType() == DispatcherType.ASYNC) {
         IdempotencyFilter.attach(exchange);
         exchange.run(chain, http, answer);
+      } else if (http.getDispatcherType() == DispatcherType.REQUEST && exchange.isOver()) {
+        // Tomcat does so when a client goes in the moment in which its request is completed.
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "{0}: the container came again with a request that was answered; it was not run again",
+            exchange.execution().key());
       } else {
         chain.doFilter(http, answer);
       }

@@ -769,6 +769,22 @@ class IdempotencyFilterTest {
   }
 
   @Test
+  void aContainerThatComesAgainWithAnAnsweredRequestDoesNotRunIt() throws Exception {
+    IdempotencyFilter filter = IdempotencyFilter.builder(engine).build();
+    server =
+        new TestServer(
+            (request, response, chain) -> {
+              filter.doFilter(request, response, chain);
+              filter.doFilter(request, response, chain);
+            },
+            (request, response) -> response.getWriter().print(runs.incrementAndGet()));
+
+    assertThat(server.post("", "k").body()).isEqualTo("1");
+    assertThat(server.post("", "k").body()).startsWith("1");
+    assertThat(runs).hasValue(1);
+  }
+
+  @Test
   void aRequestWithoutAKeyIsLeftAlone() throws Exception {
     serve(
         (request, response) ->
