@@ -777,7 +777,10 @@ class IdempotencyFilterTest {
               filter.doFilter(request, response, chain);
               filter.doFilter(request, response, chain);
             },
-            (request, response) -> response.getWriter().print(runs.incrementAndGet()));
+            (request, response) -> {
+              int run = runs.incrementAndGet();
+              response.getWriter().print(run);
+            });
 
     assertThat(server.post("", "k").body()).isEqualTo("1");
     assertThat(server.post("", "k").body()).startsWith("1");
