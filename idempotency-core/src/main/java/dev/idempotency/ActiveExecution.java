@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The ending methods run on the caller's thread. Renewals run one after the other on store
  * threads; each schedules the next, and they stop when the outcome is stored or the lease is lost.
  */
-final class ActiveExecution implements Execution {
+final class ActiveExecution implements OwnedExecution {
 
   private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
 

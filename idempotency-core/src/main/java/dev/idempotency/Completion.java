@@ -4,7 +4,7 @@ import dev.idempotency.store.Outcome;
 import java.util.Optional;
 
 /**
- * How an {@link Execution} ended.
+ * How an {@link OwnedExecution} ended.
  *
  * @param status what became of it
  * @param authoritative the outcome to answer with instead of one's own: what every retry gets, from

@@ -14,7 +14,7 @@ public sealed interface Decision {
    * @param execution must be ended exactly once
    * @param expiresAt when the record will go, about
    */
-  record Proceed(Execution execution, Instant expiresAt) implements Decision {}
+  record Proceed(OwnedExecution execution, Instant expiresAt) implements Decision {}
 
   /**
    * Answer with the stored outcome.

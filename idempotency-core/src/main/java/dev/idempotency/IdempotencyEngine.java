@@ -28,8 +28,8 @@ import java.util.concurrent.CompletableFuture;
  * }</pre>
  *
  * <p>Thread-safe; one engine for each store in a process. {@link #begin} and the ending methods of
- * {@link Execution} call the store on the caller's thread; everything else that touches the store
- * runs on up to eight daemon threads of the engine.
+ * {@link OwnedExecution} call the store on the caller's thread; everything else that touches the
+ * store runs on up to eight daemon threads of the engine.
  */
 public final class IdempotencyEngine implements AutoCloseable {
 

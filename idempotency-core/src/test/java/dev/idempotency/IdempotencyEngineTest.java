@@ -48,7 +48,7 @@ class IdempotencyEngineTest {
     return IdempotencyEngine.create(store, config.build(), threads);
   }
 
-  private static Execution proceed(Decision decision) {
+  private static OwnedExecution proceed(Decision decision) {
     assertThat(decision).isInstanceOf(Decision.Proceed.class);
     return ((Decision.Proceed) decision).execution();
   }
@@ -76,7 +76,7 @@ class IdempotencyEngineTest {
   @Test
   void aSecondRequestWhileTheFirstRunsIsInFlightAndAnotherRequestIsAMismatch() {
     IdempotencyEngine engine = engine(config());
-    Execution execution = proceed(engine.begin(TRANSFER));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
 
     assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.InFlight(Duration.ofSeconds(1)));
     assertThat(engine.begin(operation("transfer 99 to bob"))).isEqualTo(new Decision.Mismatch());
@@ -106,10 +106,10 @@ class IdempotencyEngineTest {
   @Test
   void aReleasedKeyRunsAgainAlsoForACorrectedRequest() {
     IdempotencyEngine engine = engine(config());
-    Execution first = proceed(engine.begin(TRANSFER));
+    OwnedExecution first = proceed(engine.begin(TRANSFER));
     first.release();
 
-    Execution second = proceed(engine.begin(operation("corrected")));
+    OwnedExecution second = proceed(engine.begin(operation("corrected")));
 
     assertThat(second.attempt()).isEqualTo(2);
     assertThat(second.fence()).isGreaterThan(first.fence());
@@ -117,7 +117,7 @@ class IdempotencyEngineTest {
 
   @Test
   void anExecutionEndsOnce() {
-    Execution execution = proceed(engine(config()).begin(TRANSFER));
+    OwnedExecution execution = proceed(engine(config()).begin(TRANSFER));
     execution.complete(OUTCOME);
 
     assertThatThrownBy(execution::release)
@@ -129,7 +129,7 @@ class IdempotencyEngineTest {
   @Test
   void theLeaseIsRenewedForAsLongAsTheHandlerRuns() {
     IdempotencyEngine engine = engine(config());
-    Execution execution = proceed(engine.begin(TRANSFER));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
 
     threads.advance(LEASE.multipliedBy(20));
 
@@ -142,7 +142,7 @@ class IdempotencyEngineTest {
   @Test
   void aHandlerThatNeverEndsLosesItsLeaseAfterTheTtl() {
     IdempotencyEngine engine = engine(config().ttl(Duration.ofHours(1)));
-    Execution execution = proceed(engine.begin(TRANSFER));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
 
     threads.advance(Duration.ofMinutes(61).plus(LEASE));
 
@@ -175,7 +175,7 @@ class IdempotencyEngineTest {
     IdempotencyEngine engine = engine(config().abandoned(AbandonedPolicy.REEXECUTE));
     long firstFence = vanishedOwner();
 
-    Execution again = proceed(engine.begin(TRANSFER));
+    OwnedExecution again = proceed(engine.begin(TRANSFER));
 
     assertThat(again.attempt()).isEqualTo(2);
     assertThat(again.fence()).isGreaterThan(firstFence);
@@ -199,7 +199,7 @@ class IdempotencyEngineTest {
   @Test
   void aStoreThatBreaksWhileItStoresHoldsTheKeyForItsLeaseOnly() {
     IdempotencyEngine engine = engine(config());
-    Execution execution = proceed(engine.begin(TRANSFER));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
     store.fault = FlakyStore.Fault.BROKEN;
     assertThatThrownBy(() -> execution.complete(OUTCOME)).isInstanceOf(AssertionError.class);
     store.fault = FlakyStore.Fault.NONE;
@@ -364,7 +364,7 @@ class IdempotencyEngineTest {
   @Test
   void anOutcomeThatCannotBeStoredIsStoredLaterWithTheLeaseKept() {
     IdempotencyEngine engine = engine(config());
-    Execution execution = proceed(engine.begin(TRANSFER));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
     store.fault = FlakyStore.Fault.REQUEST_LOST;
 
     assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
@@ -380,7 +380,7 @@ class IdempotencyEngineTest {
   @Test
   void aCompletionWhoseReplyWasLostIsRecordedOnce() {
     IdempotencyEngine engine = engine(config());
-    Execution execution = proceed(engine.begin(TRANSFER));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
     store.fault = FlakyStore.Fault.REPLY_LOST;
     execution.complete(OUTCOME);
     store.fault = FlakyStore.Fault.NONE;
@@ -396,7 +396,7 @@ class IdempotencyEngineTest {
     IdempotencyEngine engine =
         IdempotencyEngine.create(
             store, config().drainTimeout(Duration.ofSeconds(20)).build(), new EngineThreads());
-    Execution first = proceed(engine.begin(TRANSFER));
+    OwnedExecution first = proceed(engine.begin(TRANSFER));
     store.fault = FlakyStore.Fault.REQUEST_LOST;
     first.complete(OUTCOME);
     store.fault = FlakyStore.Fault.NONE;
@@ -415,7 +415,7 @@ class IdempotencyEngineTest {
     IdempotencyEngine engine =
         IdempotencyEngine.create(
             store, config().drainTimeout(Duration.ofMillis(1)).build(), new EngineThreads());
-    Execution first = proceed(engine.begin(TRANSFER));
+    OwnedExecution first = proceed(engine.begin(TRANSFER));
     store.fault = FlakyStore.Fault.REQUEST_LOST;
     first.complete(OUTCOME);
 
@@ -427,7 +427,7 @@ class IdempotencyEngineTest {
   @Test
   void anOwnerThatWasTakenOverGetsTheOtherOutcome() {
     IdempotencyEngine engine = engine(config());
-    Execution first = proceed(engine.begin(TRANSFER));
+    OwnedExecution first = proceed(engine.begin(TRANSFER));
     // The lease ends unseen by its owner, as in a long pause: time passes, no renewal runs.
     clock.advance(LEASE);
     ClaimRequest other =
@@ -453,7 +453,7 @@ class IdempotencyEngineTest {
   @Test
   void aWaiterGetsTheOutcomeWhenTheFirstEnds() {
     IdempotencyEngine engine = engine(config());
-    Execution execution = proceed(engine.begin(TRANSFER));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
 
     CompletableFuture<Decision> waiter = engine.beginOrWait(TRANSFER, Duration.ofSeconds(10));
     threads.advance(Duration.ofSeconds(1));
@@ -470,7 +470,7 @@ class IdempotencyEngineTest {
   void aWaiterOfAnotherProcessFindsTheOutcomeBySweeping() {
     IdempotencyEngine here = engine(config());
     IdempotencyEngine there = engine(config());
-    Execution execution = proceed(there.begin(TRANSFER));
+    OwnedExecution execution = proceed(there.begin(TRANSFER));
 
     CompletableFuture<Decision> waiter = here.beginOrWait(TRANSFER, Duration.ofSeconds(10));
     execution.complete(OUTCOME);
@@ -494,7 +494,7 @@ class IdempotencyEngineTest {
   @Test
   void ofTheWaitersOfAReleasedKeyOneRunsAndTheOthersGetItsOutcome() {
     IdempotencyEngine engine = engine(config());
-    Execution first = proceed(engine.begin(TRANSFER));
+    OwnedExecution first = proceed(engine.begin(TRANSFER));
     List<CompletableFuture<Decision>> waiters = new ArrayList<>();
     for (int i = 0; i < 100; i++) {
       waiters.add(engine.beginOrWait(TRANSFER, Duration.ofMinutes(1)));
@@ -515,7 +515,7 @@ class IdempotencyEngineTest {
   @Test
   void aCancelledWaiterIsForgotten() {
     IdempotencyEngine engine = engine(config());
-    Execution first = proceed(engine.begin(TRANSFER));
+    OwnedExecution first = proceed(engine.begin(TRANSFER));
     CompletableFuture<Decision> waiter = engine.beginOrWait(TRANSFER, Duration.ofMinutes(1));
 
     waiter.cancel(false);
@@ -568,7 +568,7 @@ class IdempotencyEngineTest {
     OutcomeResolver.Resolution notExecuted = new OutcomeResolver.Resolution.NotExecuted();
     assertThat(engine.admin().resolve(TRANSFER.key(), notExecuted)).isFalse();
 
-    Execution running = proceed(engine.begin(TRANSFER));
+    OwnedExecution running = proceed(engine.begin(TRANSFER));
     assertThat(engine.admin().resolve(TRANSFER.key(), notExecuted)).isFalse();
 
     running.complete(OUTCOME);
@@ -611,10 +611,10 @@ class IdempotencyEngineTest {
   @Test
   void downstreamKeysAreStableUuidsForEachPurpose() {
     IdempotencyEngine engine = engine(config());
-    Execution first = proceed(engine.begin(TRANSFER));
+    OwnedExecution first = proceed(engine.begin(TRANSFER));
     String key = first.downstreamKey("charge-card");
     first.release();
-    Execution second = proceed(engine.begin(TRANSFER));
+    OwnedExecution second = proceed(engine.begin(TRANSFER));
 
     assertThat(second.downstreamKey("charge-card")).isEqualTo(key);
     assertThat(second.downstreamKey("send-mail")).isNotEqualTo(key);

@@ -1,10 +1,8 @@
 package dev.idempotency.jdbc;
 
-import dev.idempotency.Completion;
 import dev.idempotency.Execution;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
-import dev.idempotency.store.Outcome;
 
 /** An owner of a key, as far as the guard looks at it. */
 record Owner(IdempotencyKey key, Fingerprint fingerprint, long fence) implements Execution {
@@ -27,26 +25,6 @@ record Owner(IdempotencyKey key, Fingerprint fingerprint, long fence) implements
 
   @Override
   public boolean isLeaseAlive() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public Completion complete(Outcome outcome) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void release() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public Completion inDoubt() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public Completion inDoubt(Outcome observed) {
     throw new UnsupportedOperationException();
   }
 }

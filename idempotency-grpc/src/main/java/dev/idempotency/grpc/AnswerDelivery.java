@@ -1,7 +1,7 @@
 package dev.idempotency.grpc;
 
 import dev.idempotency.Completion;
-import dev.idempotency.Execution;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Outcome;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -28,7 +28,7 @@ record AnswerDelivery<ReqT, RespT>(
 
   /** Stores how the handler ended, then sends what the caller is to get. Blocks on the store. */
   void conclude(
-      Execution execution, RecordedAnswer answer, List<RespT> messages, boolean onPurpose) {
+      OwnedExecution execution, RecordedAnswer answer, List<RespT> messages, boolean onPurpose) {
     Ending ending = onPurpose ? plan.endingOf(answer.status().getCode()) : Ending.IN_DOUBT;
     Optional<Completion> completion;
     try {
@@ -58,7 +58,7 @@ record AnswerDelivery<ReqT, RespT>(
   }
 
   /** Else the key would be in flight, its lease renewed, until its TTL is over. */
-  private static void endInDoubt(Execution execution) {
+  private static void endInDoubt(OwnedExecution execution) {
     try {
       var unused = execution.inDoubt();
     } catch (RuntimeException e) {
@@ -70,7 +70,8 @@ record AnswerDelivery<ReqT, RespT>(
     return completion.map(Completion::status).equals(Optional.of(status));
   }
 
-  private Optional<Completion> store(Execution execution, Ending ending, RecordedAnswer answer) {
+  private Optional<Completion> store(
+      OwnedExecution execution, Ending ending, RecordedAnswer answer) {
     return switch (ending) {
       case RECORD -> Optional.of(execution.complete(codec.encode(answer)));
       case IN_DOUBT -> Optional.of(execution.inDoubt(codec.encode(answer)));

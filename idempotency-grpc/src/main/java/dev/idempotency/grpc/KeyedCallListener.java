@@ -1,8 +1,8 @@
 package dev.idempotency.grpc;
 
 import dev.idempotency.Decision;
-import dev.idempotency.Execution;
 import dev.idempotency.Operation;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import io.grpc.Context;
@@ -234,7 +234,7 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
       context.run(() -> answer(decision));
       return;
     }
-    Execution execution = proceed.execution();
+    OwnedExecution execution = proceed.execution();
     Runnable step;
     try {
       step = stepAfterClaim(execution, request);
@@ -246,7 +246,7 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
   }
 
   /** What becomes of a claimed key; until it runs, nothing was executed. */
-  private Runnable stepAfterClaim(Execution execution, ReqT request) {
+  private Runnable stepAfterClaim(OwnedExecution execution, ReqT request) {
     if (cancelled || call.isCancelled()) {
       return execution::release;
     }
@@ -259,7 +259,7 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
     return starting(execution, request);
   }
 
-  private static void notStarted(Execution execution, Runnable answer) {
+  private static void notStarted(OwnedExecution execution, Runnable answer) {
     try {
       execution.release();
     } finally {
@@ -267,7 +267,7 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
     }
   }
 
-  private Runnable starting(Execution execution, ReqT request) {
+  private Runnable starting(OwnedExecution execution, ReqT request) {
     Context running = context.withValue(IdempotencyInterceptor.EXECUTION, execution);
     Optional<HandlerShield> shield = settings.shield();
     RecordingCall<ReqT, RespT> recording =

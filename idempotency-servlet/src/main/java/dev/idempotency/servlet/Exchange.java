@@ -1,6 +1,6 @@
 package dev.idempotency.servlet;
 
-import dev.idempotency.Execution;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Outcome;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.FilterChain;
@@ -48,7 +48,7 @@ final class Exchange {
       FilterSettings settings,
       KeyedRequest request,
       BufferedResponse response,
-      Execution execution,
+      OwnedExecution execution,
       Instant expiresAt) {
     this.settings = settings;
     this.answers = new Answers(settings);
@@ -68,7 +68,7 @@ final class Exchange {
     return response;
   }
 
-  Execution execution() {
+  HttpExecution execution() {
     return execution;
   }
 

@@ -1,7 +1,7 @@
 package dev.idempotency.servlet;
 
 import dev.idempotency.Completion;
-import dev.idempotency.Execution;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
@@ -11,12 +11,12 @@ import java.util.Optional;
  * The execution as the handler sees it: remembers if the handler ended it, so that the filter does
  * not try to end it again. Thread-safe.
  */
-final class HandlerExecution implements Execution {
+final class HandlerExecution implements HttpExecution {
 
-  private final Execution execution;
+  private final OwnedExecution execution;
   private Optional<Ended> ended = Optional.empty();
 
-  HandlerExecution(Execution execution) {
+  HandlerExecution(OwnedExecution execution) {
     this.execution = execution;
   }
 
@@ -83,15 +83,8 @@ final class HandlerExecution implements Execution {
   }
 
   @Override
-  public synchronized Completion complete(Outcome outcome) {
-    if (!outcome.format().equals(ResponseCodec.FORMAT)) {
-      throw new IllegalArgumentException(
-          "an HTTP handler can complete only with an outcome of format "
-              + ResponseCodec.FORMAT
-              + ", not "
-              + outcome.format()
-              + "; build it with RecordedResponse");
-    }
+  public synchronized void complete(RecordedResponse response) {
+    Outcome outcome = response.toOutcome();
     Completion completion = execution.complete(outcome);
     boolean lost = completion.status() == Completion.Status.FENCED_OFF;
     ended =
@@ -101,7 +94,6 @@ final class HandlerExecution implements Execution {
                 completion
                     .authoritative()
                     .or(() -> lost ? Optional.empty() : Optional.of(outcome))));
-    return completion;
   }
 
   @Override
@@ -110,19 +102,8 @@ final class HandlerExecution implements Execution {
     ended = Optional.of(Ended.with(new Completion(Completion.Status.RELEASED, Optional.empty())));
   }
 
-  @Override
-  public synchronized Completion inDoubt() {
-    return remember(execution.inDoubt());
-  }
-
-  @Override
-  public synchronized Completion inDoubt(Outcome observed) {
-    return remember(execution.inDoubt(observed));
-  }
-
-  private Completion remember(Completion completion) {
+  private void remember(Completion completion) {
     ended = Optional.of(Ended.with(completion));
-    return completion;
   }
 
   /** Ends it by the meaning of its status, unless the handler has. */
@@ -131,7 +112,7 @@ final class HandlerExecution implements Execution {
       return ended.get();
     }
     switch (ending) {
-      case RECORDED -> ended = Optional.of(Ended.with(execution.complete(outcome)));
+      case RECORDED -> remember(execution.complete(outcome));
       case RELEASED -> release();
       case IN_DOUBT -> remember(execution.inDoubt(outcome));
     }

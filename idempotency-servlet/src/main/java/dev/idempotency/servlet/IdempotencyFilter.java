@@ -1,6 +1,5 @@
 package dev.idempotency.servlet;
 
-import dev.idempotency.Execution;
 import dev.idempotency.IdempotencyEngine;
 import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
@@ -27,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Register it with {@code asyncSupported} and for the dispatcher types {@code REQUEST} and
  * {@code ASYNC}, behind authentication and in front of everything that reads bodies. The handler
- * finds its {@link Execution} with {@link #execution}. Thread-safe.
+ * finds its {@link HttpExecution} with {@link #execution}. Thread-safe.
  */
 public final class IdempotencyFilter implements Filter {
 
@@ -55,9 +54,9 @@ public final class IdempotencyFilter implements Filter {
    * The execution of a request that runs under a key; empty for one that is not protected.
    *
    * <p>A handler may end it: after {@code release()} its own response is sent and not recorded;
-   * after {@code complete(outcome)} that outcome is the response, see {@link RecordedResponse}.
+   * after {@code complete(response)} that response is sent and recorded.
    */
-  public static Optional<Execution> execution(ServletRequest request) {
+  public static Optional<HttpExecution> execution(ServletRequest request) {
     return request.getAttribute(EXCHANGE) instanceof Exchange exchange
         ? Optional.of(exchange.execution())
         : Optional.empty();

@@ -2,7 +2,6 @@ package dev.idempotency.servlet;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.idempotency.Execution;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
@@ -80,7 +79,7 @@ class HttpGuideTest {
 
   private static void charge(HttpServletRequest request, HttpServletResponse response)
       throws IOException {
-    Execution execution = IdempotencyFilter.execution(request).orElseThrow();
+    HttpExecution execution = IdempotencyFilter.execution(request).orElseThrow();
     String chargeKey = execution.downstreamKey("charge-card");
     if (!accepted(chargeKey)) {
       execution.release();

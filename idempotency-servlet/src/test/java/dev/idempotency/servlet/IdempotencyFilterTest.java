@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.idempotency.Execution;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.InDoubtPolicy;
@@ -752,12 +751,12 @@ class IdempotencyFilterTest {
   void theHandlerSeesItsExecutionAndCanEndIt() throws Exception {
     serve(
         (request, response) -> {
-          Execution execution = IdempotencyFilter.execution(request).orElseThrow();
+          HttpExecution execution = IdempotencyFilter.execution(request).orElseThrow();
           if (runs.get() == 1) {
             execution.release();
             response.setStatus(422);
           } else {
-            execution.complete(RecordedResponse.of(200).body("mine".getBytes(UTF_8)).toOutcome());
+            execution.complete(RecordedResponse.of(200).body("mine".getBytes(UTF_8)));
             response.getWriter().print("dropped " + execution.attempt());
           }
         });

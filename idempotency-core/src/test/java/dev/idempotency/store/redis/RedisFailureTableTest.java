@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.idempotency.Completion;
 import dev.idempotency.Decision;
-import dev.idempotency.Execution;
 import dev.idempotency.OutcomeResolver.Resolution;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.jdbc.AlreadyExecutedException;
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
@@ -49,9 +49,9 @@ class RedisFailureTableTest extends RedisFixture {
     IdempotencyKey refused = freshKey();
     try (Server server = behindProxy(config())) {
       server.run(done).complete(OUTCOME);
-      Execution running = server.run(key);
-      Execution toRelease = server.run(freshKey());
-      Execution toAbandon = server.run(freshKey());
+      OwnedExecution running = server.run(key);
+      OwnedExecution toRelease = server.run(freshKey());
+      OwnedExecution toAbandon = server.run(freshKey());
       direct.configSet("maxmemory", "1mb");
       try {
         server.assertUnavailable(refused);
@@ -79,7 +79,7 @@ class RedisFailureTableTest extends RedisFixture {
     IdempotencyKey fresh = freshKey();
     try (Server server = behindProxy(config())) {
       server.run(done).complete(OUTCOME);
-      Execution running = server.run(key);
+      OwnedExecution running = server.run(key);
       try (RedisProcess replica = replicaOf(redis);
           RedisClient onReplica = RedisClient.create("127.0.0.1", replica.port())) {
         proxy.leadTo(replica);
@@ -120,7 +120,7 @@ class RedisFailureTableTest extends RedisFixture {
         if (minReplicas) {
           assertThat(lost).isInstanceOf(Decision.StoreUnavailable.class);
         } else {
-          Execution second = ((Decision.Proceed) lost).execution();
+          OwnedExecution second = ((Decision.Proceed) lost).execution();
           assertThatThrownBy(() -> ledger.execute(second, LATE))
               .isInstanceOf(AlreadyExecutedException.class);
         }

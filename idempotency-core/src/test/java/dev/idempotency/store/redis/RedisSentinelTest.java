@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.idempotency.Completion;
 import dev.idempotency.Decision;
-import dev.idempotency.Execution;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.RedisProcess;
@@ -31,7 +31,7 @@ class RedisSentinelTest extends RedisFixture {
           new Server(at("redis-sentinel://127.0.0.1:" + sentinel.port() + "/" + NAME), config())) {
         server.run(done).complete(OUTCOME);
         server.assertReplays(done, OUTCOME);
-        Execution running = server.run(key);
+        OwnedExecution running = server.run(key);
         awaitReplicated(primary);
 
         primary.kill();

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.idempotency.Completion;
 import dev.idempotency.Decision;
-import dev.idempotency.Execution;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.IdempotencyListener;
 import dev.idempotency.Operation;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
@@ -41,11 +41,11 @@ final class Server implements AutoCloseable {
   }
 
   /** Begins what must run now. */
-  Execution run(IdempotencyKey key) {
+  OwnedExecution run(IdempotencyKey key) {
     return run(key, RedisFixture.FINGERPRINT);
   }
 
-  Execution run(IdempotencyKey key, Fingerprint request) {
+  OwnedExecution run(IdempotencyKey key, Fingerprint request) {
     Decision decision = begin(key, request);
     assertThat(decision).isInstanceOf(Decision.Proceed.class);
     return ((Decision.Proceed) decision).execution();

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.idempotency.Completion;
 import dev.idempotency.Decision;
-import dev.idempotency.Execution;
 import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.OwnedExecution;
 import dev.idempotency.jdbc.AlreadyExecutedException;
 import dev.idempotency.jdbc.KeyReusedException;
 import dev.idempotency.store.CompleteResult;
@@ -59,7 +59,7 @@ class StoreFailureTableTest extends RedisFixture {
         Server other = atRedis(config())) {
       proxy.once(lost.direction, "SET", lost.action);
 
-      Execution execution = server.run(key);
+      OwnedExecution execution = server.run(key);
 
       assertThat(proxy.faults()).isEqualTo(1);
       assertThat(execution.attempt()).isEqualTo(1);
@@ -108,7 +108,7 @@ class StoreFailureTableTest extends RedisFixture {
       }
 
       resolving.assertReplays(withEffect, OUTCOME);
-      Execution second = resolving.run(key);
+      OwnedExecution second = resolving.run(key);
 
       assertThat(second.attempt()).isEqualTo(2);
       ledger.execute(second, OUTCOME);
@@ -131,7 +131,7 @@ class StoreFailureTableTest extends RedisFixture {
 
     assertThat(proxy.faults()).isEqualTo(1);
     try (Server server = behindProxy(config())) {
-      Execution execution = server.run(freshKey());
+      OwnedExecution execution = server.run(freshKey());
       proxy.once(Direction.REPLY, "EVALSHA", new Action.Swallow());
       assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.RECORDED);
       server.assertReplays(execution.key(), OUTCOME);
@@ -168,7 +168,7 @@ class StoreFailureTableTest extends RedisFixture {
   void completeImpossibleForAWhile(Trouble trouble) {
     try (Server server = behindProxy(config().lease(Duration.ofSeconds(1)));
         LoggedLines log = new LoggedLines("dev.idempotency.IdempotencyEngine")) {
-      Execution execution = server.run(key);
+      OwnedExecution execution = server.run(key);
       start(trouble);
       try {
         assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
@@ -199,7 +199,7 @@ class StoreFailureTableTest extends RedisFixture {
   void completeImpossibleUntilTheTtl() {
     IdempotencyConfig.Builder brief = config().lease(SHORT_LEASE).ttl(SHORT_LEASE.multipliedBy(2));
     try (Server server = atRedis(brief)) {
-      Execution execution = server.run(key);
+      OwnedExecution execution = server.run(key);
       start(Trouble.NOREPLICAS);
       try {
         execution.complete(OUTCOME);
@@ -216,10 +216,10 @@ class StoreFailureTableTest extends RedisFixture {
     Ledger ledger = new Ledger();
     try (Server paused = behindProxy(config().lease(SHORT_LEASE));
         Server next = atRedis(config().resolver(ledger.resolver()))) {
-      Execution late = paused.run(key);
+      OwnedExecution late = paused.run(key);
       proxy.halfOpen();
       Eventually.await("the lease has ended", () -> isAbandoned(next, key));
-      Execution taker = next.run(key);
+      OwnedExecution taker = next.run(key);
       ledger.execute(taker, OUTCOME);
       taker.complete(OUTCOME);
       proxy.heal();
@@ -238,7 +238,7 @@ class StoreFailureTableTest extends RedisFixture {
   void keyVanishedBeforeComplete() {
     try (Server server = behindProxy(config());
         LoggedLines log = new LoggedLines("dev.idempotency.IdempotencyEngine")) {
-      Execution execution = server.run(key);
+      OwnedExecution execution = server.run(key);
       direct.del(redisKey(key));
 
       assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.RESTORED);
@@ -253,18 +253,19 @@ class StoreFailureTableTest extends RedisFixture {
   void keyReusedWhenOnlyTheLedgerRemembersIt() throws SQLException {
     Ledger ledger = new Ledger();
     try (Server server = atRedis(config().resolver(ledger.resolver()))) {
-      Execution first = server.run(key);
+      OwnedExecution first = server.run(key);
       ledger.execute(first, OUTCOME);
       first.complete(OUTCOME);
       direct.del(redisKey(key));
 
-      Execution another = server.run(key, Fingerprint.builder("test/1").add("another").build());
+      OwnedExecution another =
+          server.run(key, Fingerprint.builder("test/1").add("another").build());
       assertThatThrownBy(() -> ledger.execute(another, LATE))
           .isInstanceOf(KeyReusedException.class);
       assertThat(another.inDoubt())
           .isEqualTo(new Completion(Completion.Status.MISMATCH, Optional.empty()));
 
-      Execution retry = server.run(key);
+      OwnedExecution retry = server.run(key);
       assertThatThrownBy(() -> ledger.execute(retry, LATE))
           .isInstanceOf(AlreadyExecutedException.class);
       assertThat(retry.inDoubt().authoritative()).contains(OUTCOME);

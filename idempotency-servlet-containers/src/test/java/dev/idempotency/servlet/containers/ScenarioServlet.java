@@ -60,7 +60,7 @@ final class ScenarioServlet extends HttpServlet {
 
     @Override
     public Optional<Execution> execution() {
-      return IdempotencyFilter.execution(request);
+      return IdempotencyFilter.execution(request).map(execution -> execution);
     }
 
     @Override

@@ -39,7 +39,9 @@ final class Transfers {
    *     order, that is a refusal
    */
   Transfer create(
-      TransferOrder order, Optional<Execution> execution, Function<Transfer, Outcome> answer) {
+      TransferOrder order,
+      Optional<? extends Execution> execution,
+      Function<Transfer, Outcome> answer) {
     pause.reached(PauseAt.Step.AFTER_CLAIM);
     think();
     Transfer transfer;
@@ -58,7 +60,8 @@ final class Transfers {
     return transfer;
   }
 
-  private void record(Connection connection, Optional<Execution> execution, Outcome outcome)
+  private void record(
+      Connection connection, Optional<? extends Execution> execution, Outcome outcome)
       throws SQLException {
     if (guard.isPresent() && execution.isPresent()) {
       guard.get().record(connection, execution.get(), outcome);
