@@ -63,7 +63,12 @@ public class RedisStoreBenchmark {
   /** Connects both sides, and completes the keys that are replayed. */
   @Setup(Level.Trial)
   public void connect() {
-    store = RedisIdempotencyStore.builder().uri("redis://127.0.0.1:" + port).poolSize(64).build();
+    store =
+        RedisIdempotencyStore.builder()
+            .namespace("bench")
+            .uri("redis://127.0.0.1:" + port)
+            .poolSize(64)
+            .build();
     ConnectionPoolConfig pool = new ConnectionPoolConfig();
     pool.setMaxTotal(64);
     pool.setMaxIdle(64);

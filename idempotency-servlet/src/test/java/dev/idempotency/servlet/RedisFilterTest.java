@@ -49,7 +49,11 @@ class RedisFilterTest {
   }
 
   private static IdempotencyStore store(RedisProcess redis) {
-    return RedisIdempotencyStore.builder().uri(redis.uri()).timeout(Duration.ofSeconds(2)).build();
+    return RedisIdempotencyStore.builder()
+        .namespace("test")
+        .uri(redis.uri())
+        .timeout(Duration.ofSeconds(2))
+        .build();
   }
 
   private static IdempotencyEngine engine(IdempotencyStore store) {

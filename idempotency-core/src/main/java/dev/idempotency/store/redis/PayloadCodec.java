@@ -41,7 +41,8 @@ final class PayloadCodec {
   }
 
   /** The completed record of a lease, ready to be stored under {@code redisKey}. */
-  byte[] encode(byte[] redisKey, Lease lease, Outcome outcome, long writtenAtMillis) {
+  byte[] encode(
+      byte[] redisKey, Lease lease, Outcome outcome, long writtenAtMillis, long namespace) {
     byte[] payload = plain(outcome);
     int flags = outcome.isTombstone() ? RecordHeader.FLAG_TOMBSTONE : 0;
     if (payload.length >= deflateFrom) {
@@ -55,20 +56,22 @@ final class PayloadCodec {
     if (cipher != null) {
       flags |= RecordHeader.FLAG_ENCRYPTED;
       // The checksum is of the encrypted bytes, so it cannot be part of what they authenticate.
-      RecordHeader authenticated = header(lease, flags, cipher.currentKeyId(), 0, writtenAtMillis);
+      RecordHeader authenticated =
+          header(lease, flags, cipher.currentKeyId(), 0, writtenAtMillis, namespace);
       payload = cipher.encrypt(payload, authenticatedData(redisKey, authenticated));
     }
     int keyId = cipher == null ? 0 : cipher.currentKeyId();
     byte[] record =
-        header(lease, flags, keyId, checksum(payload, 0), writtenAtMillis).toBytes(payload.length);
+        header(lease, flags, keyId, checksum(payload, 0), writtenAtMillis, namespace)
+            .toBytes(payload.length);
     System.arraycopy(payload, 0, record, RecordHeader.LENGTH, payload.length);
     return record;
   }
 
   private static RecordHeader header(
-      Lease lease, int flags, int keyId, int checksum, long writtenAtMillis) {
+      Lease lease, int flags, int keyId, int checksum, long writtenAtMillis, long namespace) {
     return RecordHeader.of(
-        lease, RecordHeader.State.COMPLETED, flags, keyId, checksum, writtenAtMillis);
+        lease, RecordHeader.State.COMPLETED, flags, keyId, checksum, writtenAtMillis, namespace);
   }
 
   /** The outcome of a completed record. */
@@ -116,7 +119,8 @@ final class PayloadCodec {
         header.leaseMillis(),
         header.ttlMillis(),
         header.writtenAtMillis(),
-        header.fingerprint());
+        header.fingerprint(),
+        header.namespace());
   }
 
   private static byte[] authenticatedData(byte[] redisKey, RecordHeader header) {

@@ -12,14 +12,16 @@ import java.util.Arrays;
  *
  * <pre>
  *   0  magic "IK"                    16  owner token, 16 bytes
- *   2  version, 1                    32  fence
+ *   2  version, 2                    32  fence
  *   3  state: F, C or R              40  lease, ms
  *   4  flags                         48  ttl, ms
  *   5  reserved, 0                   56  time of the last write, epoch ms: for people only
  *   6  attempt, unsigned 16 bit      64  fingerprint, 56 bytes
- *   8  cipher key id               120  payload
- *  12  CRC-32C of the payload
+ *   8  cipher key id               120  tag of the namespace
+ *  12  CRC-32C of the payload      128  payload
  * </pre>
+ *
+ * <p>Version 1, which was never released, had no namespace.
  *
  * @param flags the sum of the {@code FLAG_} bits
  */
@@ -34,10 +36,11 @@ record RecordHeader(
     long leaseMillis,
     long ttlMillis,
     long writtenAtMillis,
-    Fingerprint fingerprint) {
+    Fingerprint fingerprint,
+    long namespace) {
 
-  static final int LENGTH = 120;
-  static final byte VERSION = 1;
+  static final int LENGTH = 128;
+  static final byte VERSION = 2;
 
   /** Somebody waits for the end; set by a script. */
   static final int FLAG_AWAITED = 1;
@@ -55,6 +58,8 @@ record RecordHeader(
   private static final byte[] MAGIC = {'I', 'K'};
   private static final int ALL_FLAGS =
       FLAG_AWAITED | FLAG_DEFLATED | FLAG_ENCRYPTED | FLAG_TOMBSTONE | FLAG_ABANDONED;
+  private static final int FINGERPRINT_OFFSET = 64;
+  private static final int NAMESPACE_OFFSET = FINGERPRINT_OFFSET + Fingerprint.LENGTH;
   private static final int MAX_ATTEMPT = 0xFFFF;
 
   enum State {
@@ -71,7 +76,13 @@ record RecordHeader(
 
   /** The head of a record that the lease writes. */
   static RecordHeader of(
-      Lease lease, State state, int flags, int cipherKeyId, int checksum, long writtenAtMillis) {
+      Lease lease,
+      State state,
+      int flags,
+      int cipherKeyId,
+      int checksum,
+      long writtenAtMillis,
+      long namespace) {
     return new RecordHeader(
         state,
         flags,
@@ -83,7 +94,8 @@ record RecordHeader(
         lease.duration().toMillis(),
         lease.ttl().toMillis(),
         writtenAtMillis,
-        lease.fingerprint());
+        lease.fingerprint(),
+        namespace);
   }
 
   /** The head, followed by room for a payload of {@code payloadLength} bytes. */
@@ -103,16 +115,19 @@ record RecordHeader(
         .putLong(ttlMillis)
         .putLong(writtenAtMillis)
         .put(fingerprint.toBytes())
+        .putLong(namespace)
         .array();
   }
 
   /**
    * Reads the head of a stored value.
    *
-   * @throws StoreException with reason {@code CORRUPT} if it is not one, or of an unknown version
+   * @param namespace that the record must belong to
+   * @throws StoreException with reason {@code CORRUPT} if it is not one, of an unknown version, or
+   *     of another namespace
    */
-  static RecordHeader parse(byte[] value) {
-    if (value.length < LENGTH || value[0] != MAGIC[0] || value[1] != MAGIC[1]) {
+  static RecordHeader parse(byte[] value, long namespace) {
+    if (value.length < 3 || value[0] != MAGIC[0] || value[1] != MAGIC[1]) {
       throw corrupt("the stored value is not an idempotency record");
     }
     if (value[2] != VERSION) {
@@ -122,6 +137,9 @@ record RecordHeader(
               + ", this library reads "
               + VERSION
               + "; it was written by a newer release: upgrade this one");
+    }
+    if (value.length < LENGTH) {
+      throw corrupt("the record has " + value.length + " bytes, its head alone " + LENGTH);
     }
     ByteBuffer buffer = ByteBuffer.wrap(value);
     State state = stateOf(value[3]);
@@ -141,9 +159,15 @@ record RecordHeader(
             buffer.getLong(40),
             buffer.getLong(48),
             buffer.getLong(56),
-            Fingerprint.of(Arrays.copyOfRange(value, 64, LENGTH)));
+            Fingerprint.of(Arrays.copyOfRange(value, FINGERPRINT_OFFSET, NAMESPACE_OFFSET)),
+            buffer.getLong(NAMESPACE_OFFSET));
     if (header.fence < 0 || header.leaseMillis < 1 || header.ttlMillis < 1) {
       throw corrupt("the record's fence, lease or ttl is out of range");
+    }
+    if (header.namespace != namespace) {
+      throw corrupt(
+          "the record belongs to another namespace; give each application a namespace and a"
+              + " keyPrefix that do not run together");
     }
     return header;
   }

@@ -33,8 +33,8 @@ import redis.clients.jedis.params.SetParams;
  * works unchanged on a standalone server, behind Sentinel, and on Cluster.
  *
  * <p>A claim of a fresh or completed key, a completion, and a renewal are one round trip each. A
- * key in Redis is a prefix and a digest: neither the client's key nor its scope can be read from
- * it. Redis must not evict ({@code maxmemory-policy noeviction}).
+ * key in Redis is a prefix, the application's namespace, and a digest: neither the client's key nor
+ * its scope can be read from it. Redis must not evict ({@code maxmemory-policy noeviction}).
  *
  * <p>Thread-safe. A call blocks for at most the configured attempts times the time to get a
  * connection, to connect, and to read an answer; see {@link RedisStoreBuilder}.
@@ -45,7 +45,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   private final UnifiedJedis jedis;
   private final boolean ownsClient;
-  private final byte[] prefix;
+  private final KeySpace keys;
   private final byte[] channel;
   private final RedisCalls calls;
   private final PayloadCodec payloads;
@@ -63,8 +63,8 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       EvictionCheck eviction) {
     this.jedis = jedis;
     this.ownsClient = ownsClient;
-    this.prefix = settings.keyPrefix().getBytes(US_ASCII);
-    this.channel = (settings.keyPrefix() + "settled").getBytes(US_ASCII);
+    this.keys = settings.keySpace();
+    this.channel = keys.channel();
     this.calls = new RedisCalls(settings.attempts());
     this.payloads = payloads;
     this.time = settings.timeSource();
@@ -81,11 +81,12 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   @Override
   public Claim claim(ClaimRequest request) {
-    byte[] key = redisKey(request.key());
+    byte[] key = keys.redisKey(request.key());
     long sent = time.nanoTime();
     Lease proposed = Lease.granted(request, clockFence(), 1, sent);
     byte[] record =
-        RecordHeader.of(proposed, RecordHeader.State.IN_FLIGHT, 0, 0, 0, nowMillis()).toBytes(0);
+        RecordHeader.of(proposed, RecordHeader.State.IN_FLIGHT, 0, 0, 0, nowMillis(), keys.tag())
+            .toBytes(0);
     SetParams ifAbsent = SetParams.setParams().nx().px(request.ttl().toMillis());
     try {
       eviction.beforeClaim();
@@ -110,7 +111,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       if (value == null) {
         return Optional.empty();
       }
-      RecordHeader header = RecordHeader.parse(value);
+      RecordHeader header = parse(value);
       return header.state() == RecordHeader.State.COMPLETED
           ? Optional.of(completed(key, header, value))
           : Optional.empty();
@@ -127,7 +128,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       replicas.enough("claim", written);
       return new Claim.Acquired(proposed);
     }
-    RecordHeader header = RecordHeader.parse(standing);
+    RecordHeader header = parse(standing);
     if (header.state() == RecordHeader.State.COMPLETED) {
       return completed(key, header, standing);
     }
@@ -163,7 +164,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
             releasedFence);
     List<?> reply = (List<?>) written.reply();
     byte[] value = (byte[]) reply.get(1);
-    RecordHeader header = RecordHeader.parse(value);
+    RecordHeader header = parse(value);
     Duration span = Duration.ofMillis((Long) reply.get(2));
     return switch (((byte[]) reply.get(0))[0]) {
       case 'A' -> {
@@ -224,10 +225,10 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   }
 
   private boolean touch(String verb, Lease lease, Duration ttl, byte[] announceOn) {
-    byte[] key = redisKey(lease.key());
+    byte[] key = keys.redisKey(lease.key());
     byte[] token = lease.token().toBytes();
     byte[] millis = ascii(ttl.toMillis());
-    byte[] message = digest(lease.key());
+    byte[] message = lease.key().digest();
     Object reply =
         calls.call(
             verb, () -> RedisScript.TOUCH.run(jedis, key, token, millis, announceOn, message));
@@ -236,10 +237,10 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   @Override
   public CompleteResult complete(Lease lease, Outcome outcome) {
-    byte[] key = redisKey(lease.key());
-    byte[] record = payloads.encode(key, lease, outcome, nowMillis());
+    byte[] key = keys.redisKey(lease.key());
+    byte[] record = payloads.encode(key, lease, outcome, nowMillis(), keys.tag());
     byte[] ttl = ascii(lease.ttl().toMillis());
-    byte[] message = digest(lease.key());
+    byte[] message = lease.key().digest();
     ReplicaWait.Written<Object> written =
         calls.call(
             "complete",
@@ -260,7 +261,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   /** What fenced a completion off, as far as its head alone can tell. */
   private Optional<StoredRecord> standing(byte[] key, byte[] value) {
-    RecordHeader header = RecordHeader.parse(value);
+    RecordHeader header = parse(value);
     return Optional.of(
         switch (header.state()) {
           case COMPLETED -> completed(key, header, value);
@@ -273,9 +274,9 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   @Override
   public ReleaseResult release(Lease lease) {
-    byte[] key = redisKey(lease.key());
+    byte[] key = keys.redisKey(lease.key());
     byte[] token = lease.token().toBytes();
-    byte[] message = digest(lease.key());
+    byte[] message = lease.key().digest();
     ReplicaWait.Written<Object> written =
         calls.call(
             "release",
@@ -294,34 +295,34 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   }
 
   @Override
-  public List<Optional<StoredRecord>> find(List<IdempotencyKey> keys) {
-    List<byte[]> redisKeys = keys.stream().map(this::redisKey).toList();
+  public List<Optional<StoredRecord>> find(List<IdempotencyKey> wanted) {
+    List<byte[]> redisKeys = wanted.stream().map(keys::redisKey).toList();
     return calls.call("find", () -> findOnce(redisKeys));
   }
 
-  private List<Optional<StoredRecord>> findOnce(List<byte[]> keys) {
-    List<Response<byte[]>> values = new ArrayList<>(keys.size());
-    List<Response<Long>> lifetimes = new ArrayList<>(keys.size());
+  private List<Optional<StoredRecord>> findOnce(List<byte[]> redisKeys) {
+    List<Response<byte[]>> values = new ArrayList<>(redisKeys.size());
+    List<Response<Long>> lifetimes = new ArrayList<>(redisKeys.size());
     try (AbstractPipeline pipeline = jedis.pipelined()) {
-      for (byte[] key : keys) {
+      for (byte[] key : redisKeys) {
         values.add(pipeline.get(key));
         lifetimes.add(pipeline.pttl(key));
       }
       pipeline.sync();
     }
-    List<Optional<StoredRecord>> found = new ArrayList<>(keys.size());
-    for (int i = 0; i < keys.size(); i++) {
+    List<Optional<StoredRecord>> found = new ArrayList<>(redisKeys.size());
+    for (int i = 0; i < redisKeys.size(); i++) {
       byte[] value = values.get(i).get();
       found.add(
           value == null
               ? Optional.empty()
-              : Optional.of(view(keys.get(i), value, lifetimes.get(i).get())));
+              : Optional.of(view(redisKeys.get(i), value, lifetimes.get(i).get())));
     }
     return found;
   }
 
   private StoredRecord view(byte[] key, byte[] value, long pttl) {
-    RecordHeader header = RecordHeader.parse(value);
+    RecordHeader header = parse(value);
     if (header.state() == RecordHeader.State.COMPLETED) {
       return completed(key, header, value);
     }
@@ -337,7 +338,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   @Override
   public boolean forget(IdempotencyKey key) {
-    byte[] redisKey = redisKey(key);
+    byte[] redisKey = keys.redisKey(key);
     return calls.call("forget", () -> jedis.del(redisKey)) == 1;
   }
 
@@ -356,13 +357,8 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     return time.now().toEpochMilli();
   }
 
-  private byte[] redisKey(IdempotencyKey key) {
-    byte[] digest = digest(key);
-    return ByteBuffer.allocate(prefix.length + digest.length).put(prefix).put(digest).array();
-  }
-
-  private static byte[] digest(IdempotencyKey key) {
-    return key.digestHex().getBytes(US_ASCII);
+  private RecordHeader parse(byte[] value) {
+    return RecordHeader.parse(value, keys.tag());
   }
 
   private static byte[] ascii(long number) {

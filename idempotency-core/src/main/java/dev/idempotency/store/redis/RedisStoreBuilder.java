@@ -17,6 +17,9 @@ public final class RedisStoreBuilder {
 
   private static final String PREFIX_PATTERN = "[\\x21-\\x7e]{1,64}";
 
+  private static final String NAMESPACE_PATTERN = "[A-Za-z0-9._-]{1,64}";
+
+  private @Nullable String namespace;
   private @Nullable UnifiedJedis client;
   private @Nullable URI uri;
   private String keyPrefix = "idem:";
@@ -32,6 +35,26 @@ public final class RedisStoreBuilder {
   private boolean evictionAllowed;
 
   RedisStoreBuilder() {}
+
+  /**
+   * Names the application whose keys these are; required, without a default. Stores of different
+   * namespaces never answer for each other, on one Redis, with the same client key; all processes
+   * of one application have the same.
+   *
+   * @param application 1 to 64 ASCII letters, digits, dots, hyphens and underscores, for example
+   *     {@code "payments"}
+   * @throws IllegalArgumentException if it is not
+   */
+  public RedisStoreBuilder namespace(String application) {
+    if (!application.matches(NAMESPACE_PATTERN)) {
+      throw new IllegalArgumentException(
+          "namespace must have 1 to 64 letters, digits, '.', '-' or '_', but is '"
+              + application
+              + "'");
+    }
+    this.namespace = application;
+    return this;
+  }
 
   /**
    * Where Redis is: {@code redis://[[user:]password@]host:port[/db]}, {@code rediss://…} for TLS,
@@ -58,7 +81,7 @@ public final class RedisStoreBuilder {
   }
 
   /**
-   * Put before the digest in every Redis key; default {@code "idem:"}; printable ASCII, 1 to 64.
+   * Put before the namespace in every Redis key; default {@code "idem:"}; printable ASCII, 1 to 64.
    */
   public RedisStoreBuilder keyPrefix(String prefix) {
     if (!prefix.matches(PREFIX_PATTERN)) {
@@ -157,8 +180,14 @@ public final class RedisStoreBuilder {
     return this;
   }
 
-  String keyPrefix() {
-    return keyPrefix;
+  KeySpace keySpace() {
+    String application = namespace;
+    if (application == null) {
+      throw new IllegalArgumentException(
+          "set namespace to the name of the application, for example namespace(\"payments\"): two"
+              + " applications on one Redis must not answer for each other");
+    }
+    return new KeySpace(keyPrefix, application);
   }
 
   int attempts() {
@@ -185,9 +214,9 @@ public final class RedisStoreBuilder {
    * The store. A Redis that is down now makes calls fail, not this one; one that can be reached is
    * asked for its eviction policy, which may take as long as a call.
    *
-   * @throws IllegalArgumentException unless exactly one of {@link #uri} and {@link #client} is set,
-   *     or if minReplicas is asked of a Cluster, or with {@link #uri} waits for as long as {@link
-   *     #timeout}
+   * @throws IllegalArgumentException unless {@link #namespace} and exactly one of {@link #uri} and
+   *     {@link #client} are set, or if minReplicas is asked of a Cluster, or with {@link #uri}
+   *     waits for as long as {@link #timeout}
    * @throws IllegalStateException if Redis has a maxmemory-policy other than noeviction, and {@link
    *     #allowEviction} was not called
    */
@@ -197,6 +226,7 @@ public final class RedisStoreBuilder {
     if ((given == null) == (address == null)) {
       throw new IllegalArgumentException("set exactly one of uri and client");
     }
+    KeySpace unused = keySpace();
     PayloadCodec payloads = new PayloadCodec(compressFrom, maxPayload, encryption);
     if (given != null) {
       return checked(given, false, payloads);

@@ -1,7 +1,6 @@
 package dev.idempotency.store.redis;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-
+import java.util.HexFormat;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -46,7 +45,7 @@ final class SettledFeed implements AutoCloseable {
     return new BinaryJedisPubSub() {
       @Override
       public void onMessage(byte[] from, byte[] message) {
-        listener.accept(new String(message, US_ASCII));
+        listener.accept(HexFormat.of().formatHex(message));
       }
     };
   }

@@ -20,7 +20,8 @@ local function own(previous)
 end
 
 if not value then return own(nil) end
-if #value < 120 or string.sub(value, 1, 3) ~= string.sub(mine, 1, 3) then return {'V', value, 0} end
+if #value < 128 or string.sub(value, 1, 3) ~= string.sub(mine, 1, 3)
+  or string.sub(value, 121, 128) ~= string.sub(mine, 121, 128) then return {'V', value, 0} end
 
 local state = string.sub(value, 4, 4)
 if state == 'R' then

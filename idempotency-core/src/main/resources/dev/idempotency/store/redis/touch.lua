@@ -4,8 +4,8 @@
 -- KEYS[1] record; ARGV: token, ttl ms, channel ('' for a renewal), message.
 -- Returns 1 done, 0 not owned. What was abandoned stays so: a renewal that the network delayed must not revive it.
 -- Flag 16 is RecordHeader.FLAG_ABANDONED.
-local value = redis.call('GETRANGE', KEYS[1], 0, 119)
-if #value < 120 or string.sub(value, 1, 2) ~= 'IK' then return 0 end
+local value = redis.call('GETRANGE', KEYS[1], 0, 127)
+if #value < 128 or string.sub(value, 1, 2) ~= 'IK' then return 0 end
 if string.sub(value, 4, 4) ~= 'F' or string.sub(value, 17, 32) ~= ARGV[1] then return 0 end
 local flags = string.byte(value, 5)
 local abandoned = flags >= 16

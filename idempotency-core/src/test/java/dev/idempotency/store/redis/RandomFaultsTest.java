@@ -1,6 +1,5 @@
 package dev.idempotency.store.redis;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -390,18 +389,29 @@ class RandomFaultsTest {
   }
 
   private static RedisIdempotencyStore through(FaultProxy proxy) {
-    return RedisIdempotencyStore.builder().uri(proxy.uri()).timeout(Duration.ofMillis(40)).build();
+    return RedisIdempotencyStore.builder()
+        .namespace("test")
+        .uri(proxy.uri())
+        .timeout(Duration.ofMillis(40))
+        .build();
   }
 
   /** A claim in two steps: the seeded bug. */
   private static Claim claimInTwoSteps(ClaimRequest request, RedisIdempotencyStore store) {
-    byte[] key = ("idem:" + request.key().digestHex()).getBytes(US_ASCII);
+    byte[] key = new KeySpace("idem:", "test").redisKey(request.key());
     if (direct.get(key) != null) {
       return store.claim(request);
     }
     Lease lease = Lease.granted(request, System.nanoTime(), 1, System.nanoTime());
     byte[] record =
-        RecordHeader.of(lease, RecordHeader.State.IN_FLIGHT, 0, 0, 0, System.currentTimeMillis())
+        RecordHeader.of(
+                lease,
+                RecordHeader.State.IN_FLIGHT,
+                0,
+                0,
+                0,
+                System.currentTimeMillis(),
+                new KeySpace("idem:", "test").tag())
             .toBytes(0);
     direct.set(key, record, SetParams.setParams().px(TTL.toMillis()));
     return new Claim.Acquired(lease);

@@ -43,7 +43,7 @@ class RedisClusterContractTest extends RedisStoreContract {
   private static RedisClusterClient direct;
 
   private final RedisIdempotencyStore store =
-      RedisIdempotencyStore.builder().uri(clusterUri()).build();
+      RedisIdempotencyStore.builder().namespace("test").uri(clusterUri()).build();
 
   @BeforeAll
   static void start() {
@@ -126,6 +126,7 @@ class RedisClusterContractTest extends RedisStoreContract {
     assertThatThrownBy(
             () ->
                 RedisIdempotencyStore.builder()
+                    .namespace("test")
                     .uri(clusterUri())
                     .minReplicas(1, Duration.ofMillis(100))
                     .build())
@@ -142,7 +143,8 @@ class RedisClusterContractTest extends RedisStoreContract {
       first.aclSetUser("default", "-info");
       second.aclSetUser("default", "-info");
       try {
-        assertThatThrownBy(() -> RedisIdempotencyStore.builder().uri(clusterUri()).build())
+        assertThatThrownBy(
+                () -> RedisIdempotencyStore.builder().namespace("test").uri(clusterUri()).build())
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("allkeys-lfu");
       } finally {
@@ -164,7 +166,11 @@ class RedisClusterContractTest extends RedisStoreContract {
     AtomicBoolean done = new AtomicBoolean();
     AtomicInteger cycles = new AtomicInteger();
     try (RedisIdempotencyStore moving =
-        RedisIdempotencyStore.builder().uri(clusterUri()).keyPrefix(tag).build()) {
+        RedisIdempotencyStore.builder()
+            .namespace("test")
+            .uri(clusterUri())
+            .keyPrefix(tag)
+            .build()) {
       List<Future<List<IdempotencyKey>>> workers = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
         workers.add(threads.submit(() -> cycle(moving, done, cycles)));
@@ -219,15 +225,15 @@ class RedisClusterContractTest extends RedisStoreContract {
       target.clusterSetSlotImporting(slot, sourceId);
       source.clusterSetSlotMigrating(slot, targetId);
       awaitCycles(cycles, cycles.get() + 20);
-      for (List<String> keys = source.clusterGetKeysInSlot(slot, 20);
+      for (List<byte[]> keys = source.clusterGetKeysInSlotBinary(slot, 20);
           !keys.isEmpty();
-          keys = source.clusterGetKeysInSlot(slot, 20)) {
+          keys = source.clusterGetKeysInSlotBinary(slot, 20)) {
         source.migrate(
             "127.0.0.1",
             NODES.get(to).port(),
             5_000,
             MigrateParams.migrateParams(),
-            keys.toArray(String[]::new));
+            keys.toArray(byte[][]::new));
         moved += keys.size();
       }
       target.clusterSetSlotNode(slot, targetId);

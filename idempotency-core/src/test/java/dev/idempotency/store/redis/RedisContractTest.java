@@ -13,7 +13,7 @@ class RedisContractTest extends RedisStoreContract {
   private static RedisClient direct;
 
   private final RedisIdempotencyStore store =
-      RedisIdempotencyStore.builder().uri(redis.uri()).build();
+      RedisIdempotencyStore.builder().namespace("test").uri(redis.uri()).build();
 
   @BeforeAll
   static void start() {

@@ -43,7 +43,7 @@ class RedisDurabilityTest extends RedisFixture {
         RedisIdempotencyStore store = replicated(primary).build();
         RedisClient onReplica = RedisClient.create("127.0.0.1", replica.port())) {
       Lease lease = acquire(store, request(key));
-      assertThat(onReplica.exists("idem:" + key.digestHex())).isTrue();
+      assertThat(onReplica.exists(new KeySpace("idem:", "test").redisKey(key))).isTrue();
 
       assertThat(store.complete(lease, OUTCOME)).isEqualTo(new CompleteResult.Recorded());
       assertThat(store.claim(request(key))).isInstanceOf(StoredRecord.Completed.class);
@@ -83,6 +83,7 @@ class RedisDurabilityTest extends RedisFixture {
     assertThatThrownBy(
             () ->
                 RedisIdempotencyStore.builder()
+                    .namespace(NAMESPACE)
                     .uri("redis://127.0.0.1:1")
                     .minReplicas(1, Duration.ofSeconds(1))
                     .build())
@@ -97,6 +98,7 @@ class RedisDurabilityTest extends RedisFixture {
   void aRedisThatIsDownAtStartIsAskedLater() {
     try (RedisIdempotencyStore store =
         RedisIdempotencyStore.builder()
+            .namespace(NAMESPACE)
             .uri("redis://127.0.0.1:" + RedisProcess.freePort())
             .build()) {
       assertThatThrownBy(() -> store.claim(request(key))).isInstanceOf(StoreException.class);

@@ -231,7 +231,7 @@ class RedisFailureTableTest extends RedisFixture {
   @Test
   void corruptUnknownVersionOrWrongTypeValue() {
     Lease lease = acquire(store, request(key));
-    byte[] redisKey = redisKey(key).getBytes(UTF_8);
+    byte[] redisKey = redisKey(key);
     byte[] inFlight = direct.get(redisKey);
     store.complete(lease, OUTCOME);
     byte[] completed = direct.get(redisKey);
@@ -253,7 +253,7 @@ class RedisFailureTableTest extends RedisFixture {
         assertCorrupt(server, redisKey, "value " + new String(value, ISO_8859_1));
       }
       direct.del(redisKey);
-      direct.rpush(redisKey(key), "a", "list");
+      direct.rpush(redisKey, "a".getBytes(UTF_8), "list".getBytes(UTF_8));
       assertCorrupt(server, redisKey, "a list");
     }
   }

@@ -30,6 +30,7 @@ import redis.clients.jedis.RedisClient;
 @Timeout(60)
 abstract class RedisFixture {
 
+  static final String NAMESPACE = "test";
   static final Duration LEASE = Duration.ofSeconds(30);
   static final Duration TTL = Duration.ofHours(24);
   static final Duration TIMEOUT = Duration.ofMillis(250);
@@ -62,7 +63,7 @@ abstract class RedisFixture {
   }
 
   static RedisStoreBuilder at(String uri) {
-    return RedisIdempotencyStore.builder().uri(uri).timeout(TIMEOUT);
+    return RedisIdempotencyStore.builder().namespace(NAMESPACE).uri(uri).timeout(TIMEOUT);
   }
 
   static IdempotencyConfig.Builder config() {
@@ -95,8 +96,8 @@ abstract class RedisFixture {
     return ((Claim.Acquired) claim).lease();
   }
 
-  static String redisKey(IdempotencyKey key) {
-    return "idem:" + key.digestHex();
+  static byte[] redisKey(IdempotencyKey key) {
+    return new KeySpace("idem:", NAMESPACE).redisKey(key);
   }
 
   static void assertReplays(RedisIdempotencyStore from, IdempotencyKey key) {

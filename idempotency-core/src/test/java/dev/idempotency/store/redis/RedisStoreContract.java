@@ -21,11 +21,11 @@ abstract class RedisStoreContract extends IdempotencyStoreContract {
 
   @Override
   protected void endLease(IdempotencyKey ofKey) {
-    direct().pexpire("idem:" + ofKey.digestHex(), TTL.minus(LEASE).toMillis());
+    direct().pexpire(new KeySpace("idem:", "test").redisKey(ofKey), TTL.minus(LEASE).toMillis());
   }
 
   @Override
   protected void expire(IdempotencyKey ofKey) {
-    direct().del("idem:" + ofKey.digestHex());
+    direct().del(new KeySpace("idem:", "test").redisKey(ofKey));
   }
 }

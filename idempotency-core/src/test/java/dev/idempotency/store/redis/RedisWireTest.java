@@ -28,6 +28,7 @@ import redis.clients.jedis.RedisClient;
 /** What goes over the wire and stands in Redis: round trips, names, encodings. */
 class RedisWireTest {
 
+  private static final KeySpace KEYS = new KeySpace("idem:", "test");
   private static final Duration LEASE = Duration.ofSeconds(30);
   private static final Duration TTL = Duration.ofHours(24);
   private static final Fingerprint FINGERPRINT = Fingerprint.builder("t").add("x").build();
@@ -51,7 +52,7 @@ class RedisWireTest {
   }
 
   private static RedisStoreBuilder store() {
-    return RedisIdempotencyStore.builder().uri(redis.uri());
+    return RedisIdempotencyStore.builder().namespace("test").uri(redis.uri());
   }
 
   private ClaimRequest request() {
@@ -67,7 +68,7 @@ class RedisWireTest {
   }
 
   private byte[] raw() {
-    return direct.get(("idem:" + key.digestHex()).getBytes(UTF_8));
+    return direct.get(KEYS.redisKey(key));
   }
 
   @Test
@@ -120,7 +121,7 @@ class RedisWireTest {
     try (RedisIdempotencyStore store = store().build()) {
       acquire(store);
 
-      assertThat(direct.pttl("idem:" + key.digestHex()))
+      assertThat(direct.pttl(KEYS.redisKey(key)))
           .isBetween(TTL.minusMinutes(1).toMillis(), TTL.toMillis());
     }
   }
@@ -169,7 +170,7 @@ class RedisWireTest {
     try (RedisIdempotencyStore store = store().encryption(encryption).build()) {
       store.complete(acquire(store), outcome(TEXT));
       IdempotencyKey other = IdempotencyKey.of("other-" + key.value());
-      direct.set(("idem:" + other.digestHex()).getBytes(UTF_8), raw());
+      direct.set(KEYS.redisKey(other), raw());
 
       assertThatThrownBy(() -> store.claim(ClaimRequest.of(other, FINGERPRINT, LEASE, TTL)))
           .isInstanceOf(StoreException.class)
@@ -203,16 +204,18 @@ class RedisWireTest {
   }
 
   @Test
-  void aRecordOfTheFirstFormatVersionIsStillRead() {
-    // Written by version 1; the bytes must never change, or rolling back loses records.
+  void aRecordOfFormatVersion2IsStillRead() {
+    // Written by version 2, the first that was released; the bytes must never change, or rolling
+    // back loses records.
     String golden =
-        "494b014300000001000000009256301000112233445566778899aabbccddeeff000400000000002a"
+        "494b024300000001000000009256301000112233445566778899aabbccddeeff000400000000002a"
             + "00000000000075300000000005265c0000000000000003e8"
             + HexFormat.of().formatHex(FINGERPRINT.toBytes())
+            + "9f86d081884c7d65"
             + "06746573742f31"
             + HexFormat.of().formatHex("golden".getBytes(UTF_8));
     byte[] record = HexFormat.of().parseHex(golden);
-    direct.set(("idem:" + key.digestHex()).getBytes(UTF_8), record);
+    direct.set(KEYS.redisKey(key), record);
 
     try (RedisIdempotencyStore store = store().build()) {
       assertThat(store.claim(request()))
@@ -238,7 +241,7 @@ class RedisWireTest {
         .hasMessageContaining("needs the primary's name");
     assertThatThrownBy(() -> store().keyPrefix("a b")).hasMessageContaining("keyPrefix");
     assertThatThrownBy(() -> store().timeout(Duration.ZERO)).hasMessageContaining("timeout");
-    assertThatThrownBy(() -> RedisIdempotencyStore.builder().build())
+    assertThatThrownBy(() -> RedisIdempotencyStore.builder().namespace("test").build())
         .hasMessageContaining("exactly one of uri and client");
   }
 }

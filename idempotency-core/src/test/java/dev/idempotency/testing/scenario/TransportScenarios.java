@@ -74,7 +74,11 @@ public abstract class TransportScenarios {
   }
 
   private IdempotencyStore redisStore() {
-    return RedisIdempotencyStore.builder().uri(redis.uri()).timeout(Duration.ofSeconds(5)).build();
+    return RedisIdempotencyStore.builder()
+        .namespace("test")
+        .uri(redis.uri())
+        .timeout(Duration.ofSeconds(5))
+        .build();
   }
 
   /** Makes the store of one stage. */

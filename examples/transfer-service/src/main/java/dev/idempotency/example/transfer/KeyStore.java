@@ -25,7 +25,8 @@ record KeyStore(IdempotencyStore store, String address, Runnable server) impleme
    * @throws IllegalArgumentException if {@link #open} cannot succeed with them
    */
   static void requireValid(String where, Duration timeout) {
-    RedisStoreBuilder builder = RedisIdempotencyStore.builder().timeout(timeout);
+    RedisStoreBuilder builder =
+        RedisIdempotencyStore.builder().namespace("transfers").timeout(timeout);
     if (!where.equals(MEMORY) && !where.equals(EMBEDDED)) {
       builder.uri(where);
     }
@@ -50,7 +51,7 @@ record KeyStore(IdempotencyStore store, String address, Runnable server) impleme
   }
 
   private static IdempotencyStore redis(String uri, Duration timeout) {
-    return RedisIdempotencyStore.builder().uri(uri).timeout(timeout).build();
+    return RedisIdempotencyStore.builder().namespace("transfers").uri(uri).timeout(timeout).build();
   }
 
   /** The URI without its scheme and, above all, without a password. */

@@ -27,7 +27,7 @@ class DocsSnippetsTest {
   @Test
   void theEngineIsMadeInTwoLines() {
     RedisIdempotencyStore store =
-        RedisIdempotencyStore.builder().uri("redis://127.0.0.1:6379").build();
+        RedisIdempotencyStore.builder().namespace("payments").uri("redis://127.0.0.1:6379").build();
     IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults());
 
     assertThat(engine.pendingWrites()).isZero();

@@ -317,7 +317,8 @@ class KillIT {
     LedgerGuard guard = LedgerGuard.create(LedgerGuardSettings.defaults());
     try (ServiceProcess service = service();
         GrpcCaller grpc = service.grpc();
-        IdempotencyStore store = RedisIdempotencyStore.builder().uri(redis.uri()).build();
+        IdempotencyStore store =
+            RedisIdempotencyStore.builder().namespace("transfers").uri(redis.uri()).build();
         Connection connection = DriverManager.getConnection(ledger)) {
       assertThat(send(service.http()).get().statusCode()).isEqualTo(201);
       grpc.create(grpcOrder());
