@@ -1,8 +1,10 @@
 package dev.idempotency.store;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps one record per key and changes it atomically.
@@ -56,6 +58,43 @@ public interface IdempotencyStore extends AutoCloseable {
   Optional<Lease> renew(Lease lease);
 
   /**
+   * Extends many leases by their durations from now, as {@link #renew} does for one.
+   *
+   * <p>The default renews one after the other and stops asking at the first that has no answer. A
+   * store on a network should send them together: the engine hands over up to a few hundred leases
+   * of one {@linkplain #node node}, and one round trip for each would not keep ten thousand
+   * executions alive.
+   *
+   * @return one result for each lease, in order
+   * @throws StoreException if none of them has an answer
+   */
+  default List<RenewResult> renewAll(List<Lease> leases) {
+    List<RenewResult> results = new ArrayList<>(leases.size());
+    @Nullable StoreException unanswered = null;
+    for (Lease lease : leases) {
+      if (unanswered != null) {
+        results.add(new RenewResult.Failed(unanswered));
+        continue;
+      }
+      try {
+        Optional<Lease> renewed = renew(lease);
+        results.add(
+            renewed.isPresent()
+                ? new RenewResult.Renewed(renewed.get())
+                : new RenewResult.NotOwned());
+      } catch (StoreException e) {
+        if (e.reason() == StoreException.Reason.CORRUPT) {
+          results.add(new RenewResult.NotOwned());
+        } else {
+          unanswered = e.reason() == StoreException.Reason.UNAVAILABLE ? e : null;
+          results.add(new RenewResult.Failed(e));
+        }
+      }
+    }
+    return results;
+  }
+
+  /**
    * Stores the outcome for the lease's TTL from now. Works also when the lease is over, as long as
    * nobody took the key over.
    */
@@ -80,6 +119,43 @@ public interface IdempotencyStore extends AutoCloseable {
    * @return one entry for each key, in order; empty where there is no record
    */
   List<Optional<StoredRecord>> find(List<IdempotencyKey> keys);
+
+  /**
+   * Looks at the states of many records without reading their outcomes and without changing
+   * anything. A record that cannot be read is {@link RecordState#UNREADABLE} and fails no other.
+   *
+   * <p>The default is {@link #find}, which reads the outcomes too: a store should read heads only,
+   * because a few hundred outcomes of a megabyte do not fit into a small heap.
+   *
+   * @param keys at most a few hundred at once
+   * @return one state for each key, in order
+   */
+  default List<RecordState> states(List<IdempotencyKey> keys) {
+    try {
+      return find(keys).stream()
+          .map(found -> found.map(RecordState::of).orElse(RecordState.ABSENT))
+          .toList();
+    } catch (StoreException e) {
+      if (e.reason() != StoreException.Reason.CORRUPT) {
+        throw e;
+      }
+      return keys.size() == 1
+          ? List.of(RecordState.UNREADABLE)
+          : keys.stream().map(key -> states(List.of(key)).get(0)).toList();
+    }
+  }
+
+  /**
+   * Names the node on which a key is kept: keys of one node become unavailable together, and those
+   * of other nodes need not wait for it. A hint for scheduling only; it may change at any time.
+   *
+   * <p>Called often, on threads that must not block: no I/O. The default is one node for all keys.
+   *
+   * @return for example {@code "10.0.0.3:6379"}; empty if there is one node only
+   */
+  default String node(IdempotencyKey key) {
+    return "";
+  }
 
   /**
    * Removes the record of one key, whatever its state: an operator's last resort. The next request

@@ -13,7 +13,11 @@ public class StoreException extends RuntimeException {
   public enum Reason {
     /** No answer: nobody knows whether a write was done. May pass. */
     UNAVAILABLE,
-    /** The store answered that it cannot do it now (read-only, out of memory): surely not done. */
+    /**
+     * Surely not done: the store answered that it cannot do it now (read-only, out of memory), or
+     * the request was never sent (connection refused, no free connection). There is nothing to
+     * undo.
+     */
     REFUSED,
     /**
      * The stored value is not one of ours, damaged, or of an unknown version: an operator's case.

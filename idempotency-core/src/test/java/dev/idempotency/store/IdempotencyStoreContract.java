@@ -394,6 +394,51 @@ public abstract class IdempotencyStoreContract {
   }
 
   @Test
+  public void statesAreToldInOrderWithoutOutcomes() {
+    IdempotencyKey absent = IdempotencyKey.of("absent-" + key.value());
+    IdempotencyKey inFlight = IdempotencyKey.of("in-flight-" + key.value());
+    IdempotencyKey completed = IdempotencyKey.of("completed-" + key.value());
+    IdempotencyKey released = IdempotencyKey.of("released-" + key.value());
+    IdempotencyKey abandoned = IdempotencyKey.of("abandoned-" + key.value());
+    acquire(ClaimRequest.of(inFlight, FINGERPRINT, LEASE, TTL));
+    store().complete(acquire(ClaimRequest.of(completed, FINGERPRINT, LEASE, TTL)), OUTCOME);
+    store().release(acquire(ClaimRequest.of(released, FINGERPRINT, LEASE, TTL)));
+    store().abandon(acquire(ClaimRequest.of(abandoned, FINGERPRINT, LEASE, TTL)));
+
+    assertThat(store().states(List.of(absent, inFlight, completed, released, abandoned)))
+        .containsExactly(
+            RecordState.ABSENT,
+            RecordState.IN_FLIGHT,
+            RecordState.COMPLETED,
+            RecordState.RELEASED,
+            RecordState.ABANDONED);
+    assertThat(store().states(List.of())).isEmpty();
+  }
+
+  @Test
+  public void manyLeasesAreRenewedTogetherEachWithItsOwnResult() {
+    Lease running =
+        acquire(ClaimRequest.of(IdempotencyKey.of("r-" + key.value()), FINGERPRINT, LEASE, TTL));
+    Lease ended =
+        acquire(ClaimRequest.of(IdempotencyKey.of("e-" + key.value()), FINGERPRINT, LEASE, TTL));
+    Lease abandoned =
+        acquire(ClaimRequest.of(IdempotencyKey.of("a-" + key.value()), FINGERPRINT, LEASE, TTL));
+    store().complete(ended, OUTCOME);
+    store().abandon(abandoned);
+
+    List<RenewResult> results = store().renewAll(List.of(ended, running, abandoned));
+
+    assertThat(results).hasSize(3);
+    assertThat(results.get(0)).isEqualTo(new RenewResult.NotOwned());
+    assertThat(results.get(1))
+        .isInstanceOfSatisfying(
+            RenewResult.Renewed.class,
+            renewed -> assertThat(renewed.lease().token()).isEqualTo(running.token()));
+    assertThat(results.get(2)).isEqualTo(new RenewResult.NotOwned());
+    assertThat(store().renewAll(List.of())).isEmpty();
+  }
+
+  @Test
   public void aForgottenKeyIsFresh() {
     store().complete(acquire(), OUTCOME);
 

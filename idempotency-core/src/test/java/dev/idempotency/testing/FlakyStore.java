@@ -7,7 +7,9 @@ import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.store.RecordState;
 import dev.idempotency.store.ReleaseResult;
+import dev.idempotency.store.RenewResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import java.util.List;
@@ -97,6 +99,21 @@ public final class FlakyStore implements IdempotencyStore {
   @Override
   public List<Optional<StoredRecord>> find(List<IdempotencyKey> keys) {
     return through(() -> inner.find(keys));
+  }
+
+  @Override
+  public List<RenewResult> renewAll(List<Lease> leases) {
+    return through(() -> inner.renewAll(leases));
+  }
+
+  @Override
+  public List<RecordState> states(List<IdempotencyKey> keys) {
+    return through(() -> inner.states(keys));
+  }
+
+  @Override
+  public String node(IdempotencyKey key) {
+    return inner.node(key);
   }
 
   @Override

@@ -9,6 +9,7 @@ import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.OwnerToken;
+import dev.idempotency.store.RecordState;
 import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
@@ -326,6 +327,18 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
               : Optional.of(entry.view(now)));
     }
     return found;
+  }
+
+  @Override
+  public List<RecordState> states(List<IdempotencyKey> keys) {
+    long now = ready();
+    return keys.stream().map(key -> stateOf(entries.get(key), now)).toList();
+  }
+
+  private static RecordState stateOf(@Nullable Entry entry, long now) {
+    return entry == null || entry.isExpiredAt(now)
+        ? RecordState.ABSENT
+        : RecordState.of(entry.view(now));
   }
 
   @Override
