@@ -5,7 +5,10 @@ import dev.idempotency.store.StoreException;
 import java.time.Duration;
 import java.time.Instant;
 
-/** The engine's answer to a keyed request. Adapters translate it; they decide nothing. */
+/**
+ * The engine's answer to a keyed request. Adapters translate it; they decide nothing. The set may
+ * grow in a minor version: treat an unknown answer as {@link Abandoned}.
+ */
 public sealed interface Decision {
 
   /**
@@ -36,6 +39,14 @@ public sealed interface Decision {
 
   /** Nobody knows how the first request ended; neither replay nor run. */
   record Abandoned() implements Decision {}
+
+  /**
+   * The request is older than a record of its first attempt can be, and there is none: whether it
+   * ran cannot be known, so it does not run. Only under {@link LateKeys#REFUSE}.
+   *
+   * @param firstSent when the key was minted, or the request first sent, by the client's clock
+   */
+  record KeyExpired(Instant firstSent) implements Decision {}
 
   /**
    * The store could not answer; fail closed unless the application chose otherwise.

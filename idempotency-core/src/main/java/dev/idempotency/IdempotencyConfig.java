@@ -63,6 +63,21 @@ public final class IdempotencyConfig {
     return Optional.ofNullable(values.resolver);
   }
 
+  /** What becomes of requests older than any record; default ACCEPT. */
+  public LateKeys lateKeys() {
+    return values.lateKeys;
+  }
+
+  /** By how much a client's clock may be wrong under {@link LateKeys#REFUSE}; default 5 min. */
+  public Duration clockSkew() {
+    return values.clockSkew;
+  }
+
+  /** How the time in a key is read under {@link LateKeys#REFUSE}; default time-based UUIDs. */
+  public KeyTime keyTime() {
+    return values.keyTime;
+  }
+
   /** Largest outcome in bytes; a larger one is stored as a tombstone; default 1 MiB. */
   public int maxOutcomeBytes() {
     return values.maxOutcomeBytes;
@@ -107,6 +122,9 @@ public final class IdempotencyConfig {
     private InDoubtPolicy inDoubt = InDoubtPolicy.HOLD;
     private AbandonedPolicy abandoned = AbandonedPolicy.HOLD;
     private @Nullable OutcomeResolver resolver;
+    private LateKeys lateKeys = LateKeys.ACCEPT;
+    private Duration clockSkew = Duration.ofMinutes(5);
+    private KeyTime keyTime = KeyTime.uuid();
     private int maxOutcomeBytes = 1024 * 1024;
     private int maxWaiters = 10_000;
     private Duration sweepEvery = Duration.ofMillis(200);
@@ -124,6 +142,9 @@ public final class IdempotencyConfig {
       inDoubt = other.inDoubt;
       abandoned = other.abandoned;
       resolver = other.resolver;
+      lateKeys = other.lateKeys;
+      clockSkew = other.clockSkew;
+      keyTime = other.keyTime;
       maxOutcomeBytes = other.maxOutcomeBytes;
       maxWaiters = other.maxWaiters;
       sweepEvery = other.sweepEvery;
@@ -169,6 +190,33 @@ public final class IdempotencyConfig {
     /** Finds out how doubtful executions ended; default none. */
     public Builder resolver(OutcomeResolver outcomeResolver) {
       this.resolver = outcomeResolver;
+      return this;
+    }
+
+    /** What becomes of requests older than any record; default {@link LateKeys#ACCEPT}. */
+    public Builder lateKeys(LateKeys policy) {
+      this.lateKeys = policy;
+      return this;
+    }
+
+    /**
+     * By how much a client's clock may be wrong, either way, before {@link LateKeys#REFUSE} takes
+     * its requests for too late or too early; default 5 min; 0 to 1 h. A key can be retried for the
+     * TTL less this.
+     */
+    public Builder clockSkew(Duration duration) {
+      if (duration.isNegative() || duration.compareTo(Duration.ofHours(1)) > 0) {
+        throw new IllegalArgumentException("clockSkew must be 0 to 1h, but is " + duration);
+      }
+      this.clockSkew = duration;
+      return this;
+    }
+
+    /**
+     * How the time in a key is read under {@link LateKeys#REFUSE}; default {@link KeyTime#uuid()}.
+     */
+    public Builder keyTime(KeyTime reader) {
+      this.keyTime = reader;
       return this;
     }
 
@@ -231,6 +279,13 @@ public final class IdempotencyConfig {
       if (ttl.compareTo(ClaimRequest.MAX_TTL) > 0) {
         throw new IllegalArgumentException(
             "ttl must be at most " + ClaimRequest.MAX_TTL.toDays() + " days, but is " + ttl);
+      }
+      if (lateKeys == LateKeys.REFUSE && ttl.compareTo(clockSkew.multipliedBy(2)) <= 0) {
+        throw new IllegalArgumentException(
+            "ttl must be longer than twice clockSkew where late keys are refused, but "
+                + ttl
+                + " <= 2 * "
+                + clockSkew);
       }
       return new IdempotencyConfig(new Builder(this));
     }

@@ -10,6 +10,7 @@ import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
@@ -37,10 +38,12 @@ public final class IdempotencyEngine implements AutoCloseable {
   private static final int MAX_LOOKS = 4;
 
   private final EngineParts parts;
+  private final LateKeyCheck lateKeys;
   private volatile boolean closed;
 
   private IdempotencyEngine(EngineParts parts) {
     this.parts = parts;
+    this.lateKeys = new LateKeyCheck(parts.config());
     parts.store().onSettled(parts.waiters()::wake);
   }
 
@@ -133,6 +136,10 @@ public final class IdempotencyEngine implements AutoCloseable {
           operation,
           unavailable(new StoreException(StoreException.Reason.REFUSED, "the engine is closed")));
     }
+    Optional<Instant> tooLate = lateKeys.tooLate(operation);
+    if (tooLate.isPresent()) {
+      return told(operation, late(operation, tooLate.get()));
+    }
     ClaimRequest claim =
         new ClaimRequest(
             operation.key(),
@@ -179,6 +186,34 @@ public final class IdempotencyEngine implements AutoCloseable {
       }
     }
     return new Decision.InFlight(config().retryAfter());
+  }
+
+  /**
+   * A request that must not run. A claim would make its key anew, so the record is only read; a
+   * released one does not tell what an expired one before it knew.
+   */
+  private Decision late(Operation operation, Instant firstSent) {
+    Optional<StoredRecord> record;
+    try {
+      record = parts.store().find(List.of(operation.key())).get(0);
+    } catch (StoreException e) {
+      return unavailable(e);
+    }
+    if (record.isEmpty() || record.get() instanceof StoredRecord.Released) {
+      return new Decision.KeyExpired(firstSent);
+    }
+    if (record.get() instanceof StoredRecord.Completed completed) {
+      return completed(operation, completed);
+    }
+    if (record.get() instanceof StoredRecord.InFlight inFlight) {
+      return isDifferent(operation, inFlight.fingerprint())
+          ? new Decision.Mismatch()
+          : new Decision.InFlight(config().retryAfter());
+    }
+    return record.get() instanceof StoredRecord.Abandoned abandoned
+            && isDifferent(operation, abandoned.fingerprint())
+        ? new Decision.Mismatch()
+        : new Decision.Abandoned();
   }
 
   private Claim claim(ClaimRequest claim) {

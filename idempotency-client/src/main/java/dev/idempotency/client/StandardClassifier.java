@@ -42,7 +42,7 @@ final class StandardClassifier implements RetryClassifier {
       switch (type.substring(PROBLEMS.length())) {
         case "in-flight":
           return Verdict.IN_FLIGHT;
-        case "outcome-unknown":
+        case "outcome-unknown", "key-expired":
           return Verdict.UNKNOWN;
         case "bodies-full", "store-unavailable":
           return Verdict.NOT_EXECUTED;
@@ -72,7 +72,7 @@ final class StandardClassifier implements RetryClassifier {
     switch (reason) {
       case "IDEMPOTENCY_KEY_IN_FLIGHT":
         return Verdict.IN_FLIGHT;
-      case "IDEMPOTENCY_OUTCOME_UNKNOWN":
+      case "IDEMPOTENCY_OUTCOME_UNKNOWN", "IDEMPOTENCY_KEY_EXPIRED":
         return Verdict.UNKNOWN;
       case "IDEMPOTENCY_STORE_UNAVAILABLE", "IDEMPOTENCY_HANDLERS_BUSY":
         return Verdict.NOT_EXECUTED;

@@ -196,7 +196,10 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
             .add(plan.method())
             .add(plan.reader().content(request))
             .build();
-    return new Operation(name, fingerprint, plan.ttl(), plan.lease(), plan.inDoubt());
+    Operation operation = Operation.of(name, fingerprint);
+    operation = plan.ttl().map(operation::withTtl).orElse(operation);
+    operation = plan.lease().map(operation::withLease).orElse(operation);
+    return plan.inDoubt().map(operation::withInDoubt).orElse(operation);
   }
 
   private String credential() {
@@ -326,6 +329,8 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
       delivery.send(OwnAnswer.mismatch());
     } else if (decision instanceof Decision.Abandoned) {
       delivery.send(OwnAnswer.outcomeUnknown());
+    } else if (decision instanceof Decision.KeyExpired) {
+      delivery.send(OwnAnswer.keyExpired());
     } else if (decision instanceof Decision.StoreUnavailable unavailable) {
       Throwable cause = unavailable.cause();
       LOG.log(

@@ -86,6 +86,14 @@ record OwnAnswer(Status status, Metadata trailers) {
             + " effect before you try again with a new key");
   }
 
+  static OwnAnswer keyExpired() {
+    return answer(
+        Status.Code.FAILED_PRECONDITION,
+        "IDEMPOTENCY_KEY_EXPIRED",
+        "the idempotency key is older than a result can be kept, so it cannot be found out whether"
+            + " the call ran, and it was not run now; check its effect, then use a new key");
+  }
+
   static OwnAnswer resultNotKept() {
     return answer(
         Status.Code.FAILED_PRECONDITION,

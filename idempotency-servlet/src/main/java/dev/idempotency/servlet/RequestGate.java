@@ -165,12 +165,10 @@ final class RequestGate {
     if (scope.isEmpty() && credential != null) {
       fingerprint.caller(credential);
     }
-    return new Operation(
-        new IdempotencyKey(scope, key),
-        fingerprint.build(),
-        policy.ttl(),
-        policy.lease(),
-        policy.inDoubt());
+    Operation operation = Operation.of(new IdempotencyKey(scope, key), fingerprint.build());
+    operation = policy.ttl().map(operation::withTtl).orElse(operation);
+    operation = policy.lease().map(operation::withLease).orElse(operation);
+    return policy.inDoubt().map(operation::withInDoubt).orElse(operation);
   }
 
   private void refuse(HttpServletResponse answer, Decision decision) throws IOException {
@@ -190,6 +188,12 @@ final class RequestGate {
           Problem.STORE_UNAVAILABLE,
           "Whether this request ran before cannot be found out now, so it was not run.",
           unavailable.retryAfter());
+    } else if (decision instanceof Decision.KeyExpired) {
+      answers.problem(
+          answer,
+          Problem.KEY_EXPIRED,
+          "This key is older than a stored response can be, so it cannot be found out whether the"
+              + " request ran, and it was not run now. Check its effect, then use a new key.");
     } else {
       answers.unknown(answer);
     }
