@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -37,10 +38,15 @@ final class CuttingProxy implements AutoCloseable {
     cutNextAnswer.set(true);
   }
 
-  /** Closes all connections now. */
+  /**
+   * Closes all connections now, and none that is made meanwhile: a client reconnects as soon as its
+   * end is closed, and an iteration over the live set would meet its new connection too. Cut before
+   * its first HTTP/2 frame, that one makes the channel back off, and the remaining attempts fail
+   * without reaching the server.
+   */
   void cutNow() {
     cuts.incrementAndGet();
-    sockets.forEach(CuttingProxy::close);
+    List.copyOf(sockets).forEach(CuttingProxy::close);
   }
 
   /** How often it has cut. */
