@@ -10,7 +10,6 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import com.google.protobuf.ExtensionRegistry;
 import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.rpc.Code;
 import dev.idempotency.InDoubtPolicy;
 import dev.idempotency.v1.FieldPolicy;
 import dev.idempotency.v1.MethodPolicy;
@@ -124,11 +123,14 @@ final class PolicyOptions {
     return Duration.ofSeconds(value.getSeconds(), value.getNanos());
   }
 
-  private static void endings(MethodSettings.Builder settings, Ending ending, List<Code> codes) {
-    for (Code code : codes) {
-      if (code == Code.UNRECOGNIZED) {
+  private static void endings(
+      MethodSettings.Builder settings, Ending ending, List<MethodPolicy.Code> codes) {
+    for (MethodPolicy.Code code : codes) {
+      if (code == MethodPolicy.Code.UNRECOGNIZED || code == MethodPolicy.Code.CODE_UNSPECIFIED) {
         throw new IllegalArgumentException(
-            "a code among those to " + ending + " is not one of gRPC's; see google.rpc.Code");
+            "a code in the list for "
+                + ending
+                + " is not an error code of gRPC; see MethodPolicy.Code");
       }
       settings.ending(ending, Status.fromCodeValue(code.getNumber()).getCode());
     }
