@@ -96,9 +96,14 @@ final class Exchange {
     }
   }
 
-  /** Whether the handler has had its turn, and nothing more is expected of the container. */
-  boolean isOver() {
-    return !inside && (answered.get() || end != null);
+  /** Whether the chain runs now, so that what is dispatched is part of it. */
+  boolean isInside() {
+    return inside;
+  }
+
+  /** Whether nothing more is expected of the container. */
+  boolean isAnswered() {
+    return answered.get() || end != null;
   }
 
   /** Listeners of streams run when the handler has returned, as in a container, never beside it. */

@@ -31,29 +31,49 @@ final class RequestGate {
 
   void handle(HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
       throws IOException, ServletException {
-    RoutePolicy.Values policy = settings.routes().policyOf(http);
-    if (policy.keyUse() == RoutePolicy.KeyUse.OFF
-        && http.getDispatcherType() != DispatcherType.ASYNC) {
+    if (IdempotencyFilter.exchange(http) instanceof Exchange exchange) {
+      seenAgain(exchange, http, answer, chain);
+      return;
+    }
+    firstSeen(http, answer, chain);
+  }
+
+  /** A request with an exchange, dispatched again or handed to us twice. */
+  private void seenAgain(
+      Exchange exchange, HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
+      throws IOException, ServletException {
+    if (exchange.isInside() || Dispatch.isPartOfAnother(http)) {
       chain.doFilter(http, answer);
       return;
     }
-    if (IdempotencyFilter.exchange(http) instanceof Exchange exchange) {
-      if (http.getDispatcherType() == DispatcherType.ASYNC) {
-        IdempotencyFilter.attach(exchange);
-        exchange.run(chain, http, answer);
-      } else if (http.getDispatcherType() == DispatcherType.REQUEST && exchange.isOver()) {
-        // Tomcat does so when a client goes in the moment in which its request is completed.
-        LOG.log(
-            System.Logger.Level.WARNING,
-            "{0}: the container came again with a request that was answered; it was not run again",
-            exchange.execution().key());
-      } else {
-        chain.doFilter(http, answer);
+    DispatcherType type = http.getDispatcherType();
+    if (!exchange.isAnswered() && type == DispatcherType.ASYNC) {
+      IdempotencyFilter.attach(exchange);
+      exchange.run(chain, http, answer);
+    } else if (!exchange.isAnswered() && type == DispatcherType.FORWARD) {
+      // Asynchronous work of the handler forwards.
+      chain.doFilter(http, answer);
+    } else if (type == DispatcherType.FORWARD) {
+      // A filter in front forwards a request that was answered: that is another one, with its key.
+      firstSeen(http, answer, chain);
+    } else {
+      // A filter in front tries again, or Tomcat does so when a client goes in the moment in which
+      // its request is completed.
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "{0}: this request came to the idempotency filter again after it was handled; it was not"
+              + " run again",
+          exchange.execution().key());
+      if (!answer.isCommitted() && !http.isAsyncStarted()) {
+        refuse(answer, new Decision.InFlight(settings.engine().config().retryAfter()));
       }
-      return;
     }
-    // Whatever else is dispatched has been looked at when it came in.
-    if (http.getDispatcherType() != DispatcherType.REQUEST) {
+  }
+
+  private void firstSeen(HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
+      throws IOException, ServletException {
+    RoutePolicy.Values policy = policyOf(http);
+    if (policy.keyUse() == RoutePolicy.KeyUse.OFF) {
       chain.doFilter(http, answer);
       return;
     }
@@ -72,6 +92,13 @@ final class RequestGate {
     } else {
       chain.doFilter(http, answer);
     }
+  }
+
+  /** What the application would run is what is guarded, however the request came to us. */
+  private RoutePolicy.Values policyOf(HttpServletRequest http) {
+    return Dispatch.isPartOfAnother(http) || Dispatch.isToView(http) || Dispatch.hasFailedOpen(http)
+        ? Routes.OFF
+        : settings.routes().policyOf(http);
   }
 
   private void keyed(
@@ -133,6 +160,7 @@ final class RequestGate {
       exchange.run(chain, request, response);
     } else if (decision instanceof Decision.StoreUnavailable unavailable && mayRun(unavailable)) {
       answer.setHeader(UNPROTECTED, "true");
+      Dispatch.markFailedOpen(request);
       chain.doFilter(request, answer);
     } else {
       refuse(answer, decision);

@@ -3,6 +3,7 @@ package dev.idempotency.servlet;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Finds the policy of a request. Immutable. */
 final class Routes {
@@ -10,11 +11,12 @@ final class Routes {
   /** Safe by RFC 9110 section 9.2.1, so a repetition needs no protection. */
   private static final Set<String> SAFE_METHODS = Set.of("GET", "HEAD", "OPTIONS", "TRACE");
 
-  private static final RoutePolicy.Values OFF = RoutePolicy.off().values();
+  static final RoutePolicy.Values OFF = RoutePolicy.off().values();
 
   private final Route[] routes;
   private final Set<String> methods;
   private final RoutePolicy.Values otherwise;
+  private final Dispatch.PathTest turnedOff = this::isTurnedOff;
 
   Routes(List<Route> routes, Set<String> methods, RoutePolicy otherwise) {
     this.routes = routes.toArray(new Route[0]);
@@ -28,17 +30,27 @@ final class Routes {
     if (SAFE_METHODS.contains(method)) {
       return OFF;
     }
-    if (routes.length > 0) {
-      // Decoded and without path parameters, so that no spelling of a path escapes its route.
-      String path = request.getServletPath();
-      String info = request.getPathInfo();
-      for (Route route : routes) {
-        if (route.matches(method, path, info == null ? "" : info)) {
-          return route.policy.values();
-        }
+    // Decoded and without path parameters, so that no spelling of a path escapes its route.
+    RoutePolicy.Values named = named(method, request.getServletPath(), request.getPathInfo());
+    if (named != null) {
+      return named;
+    }
+    return methods.contains(method) && !Dispatch.comesFrom(request, turnedOff) ? otherwise : OFF;
+  }
+
+  /** Whether a route says that the filter is off for this path. */
+  private boolean isTurnedOff(String method, String path, @Nullable String info) {
+    RoutePolicy.Values named = named(method, path, info);
+    return named != null && named.keyUse() == RoutePolicy.KeyUse.OFF;
+  }
+
+  private RoutePolicy.@Nullable Values named(String method, String path, @Nullable String info) {
+    for (Route route : routes) {
+      if (route.matches(method, path, info == null ? "" : info)) {
+        return route.policy.values();
       }
     }
-    return methods.contains(method) ? otherwise : OFF;
+    return null;
   }
 
   static String checkedMethod(String method) {

@@ -10,10 +10,11 @@ import java.util.List;
 import java.util.Optional;
 
 /** Starts a servlet container on a free port of the loopback interface. */
-@FunctionalInterface
 interface Container {
 
-  EnumSet<DispatcherType> DISPATCHERS = EnumSet.of(DispatcherType.REQUEST, DispatcherType.ASYNC);
+  /** As the documentation says to register the filter. */
+  EnumSet<DispatcherType> DISPATCHERS =
+      EnumSet.of(DispatcherType.REQUEST, DispatcherType.ASYNC, DispatcherType.FORWARD);
 
   /** The one of this run: the class path has only one version of the Servlet API. */
   static Container ofThisRun() {
@@ -33,10 +34,32 @@ interface Container {
   /**
    * Starts it, with HTTP/1.1 and HTTP/2 without TLS on one port.
    *
-   * @param filters in front of everything, for requests and asynchronous dispatches, in this order
+   * @param filters in front of everything, in this order
    * @param servlet answers every path; its {@link MultipartConfig} annotation counts
    */
-  Running start(List<Filter> filters, HttpServlet servlet) throws Exception;
+  Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception;
+
+  /**
+   * As {@link #startMapped}, with all filters for requests, forwards and asynchronous dispatches.
+   */
+  default Running start(List<Filter> filters, HttpServlet servlet) throws Exception {
+    return startMapped(
+        filters.stream().map(filter -> new Mapped(filter, DISPATCHERS)).toList(), servlet);
+  }
+
+  /** A filter for every path. */
+  record Mapped(Filter filter, EnumSet<DispatcherType> types) {
+
+    /** For requests alone, as Spring Boot registers a bean. */
+    static Mapped forRequests(Filter filter) {
+      return new Mapped(filter, EnumSet.of(DispatcherType.REQUEST));
+    }
+
+    /** As the documentation says. */
+    static Mapped asDocumented(Filter filter) {
+      return new Mapped(filter, DISPATCHERS);
+    }
+  }
 
   /** What a container that scans for annotations would find. */
   static Optional<MultipartConfigElement> multipartConfigOf(HttpServlet servlet) {

@@ -16,7 +16,7 @@ import org.eclipse.jetty.server.ServerConnector;
 final class JettyContainer implements Container {
 
   @Override
-  public Running start(List<Filter> filters, HttpServlet servlet) throws Exception {
+  public Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
     Server server = new Server();
     HttpConfiguration configuration = new HttpConfiguration();
     ServerConnector connector =
@@ -27,10 +27,11 @@ final class JettyContainer implements Container {
     connector.setHost("127.0.0.1");
     server.addConnector(connector);
     ServletContextHandler context = new ServletContextHandler("/");
-    for (Filter filter : filters) {
+    for (Mapped mapped : filters) {
+      Filter filter = mapped.filter();
       FilterHolder holder = new FilterHolder(filter);
       holder.setAsyncSupported(true);
-      context.addFilter(holder, "/*", DISPATCHERS);
+      context.addFilter(holder, "/*", mapped.types());
     }
     ServletHolder holder = new ServletHolder(servlet);
     holder.setAsyncSupported(true);

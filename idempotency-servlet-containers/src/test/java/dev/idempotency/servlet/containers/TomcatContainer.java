@@ -22,7 +22,7 @@ final class TomcatContainer implements Container {
   private static final Logger LOG = Logger.getLogger("org.apache");
 
   @Override
-  public Running start(List<Filter> filters, HttpServlet servlet) throws Exception {
+  public Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
     LOG.setLevel(Level.OFF);
     Path directory = Files.createTempDirectory("tomcat-");
     Tomcat tomcat = new Tomcat();
@@ -31,7 +31,8 @@ final class TomcatContainer implements Container {
     tomcat.getConnector().setProperty("address", "127.0.0.1");
     tomcat.getConnector().addUpgradeProtocol(new Http2Protocol());
     Context context = tomcat.addContext("", directory.toString());
-    for (Filter filter : filters) {
+    for (Mapped mapped : filters) {
+      Filter filter = mapped.filter();
       FilterDef definition = new FilterDef();
       definition.setFilterName("filter " + context.findFilterDefs().length);
       definition.setFilter(filter);
@@ -40,7 +41,7 @@ final class TomcatContainer implements Container {
       FilterMap mapping = new FilterMap();
       mapping.setFilterName(definition.getFilterName());
       mapping.addURLPattern("/*");
-      for (DispatcherType type : DISPATCHERS) {
+      for (DispatcherType type : mapped.types()) {
         mapping.setDispatcher(type.name());
       }
       context.addFilterMap(mapping);

@@ -18,18 +18,19 @@ import java.util.List;
 final class UndertowContainer implements Container {
 
   @Override
-  public Running start(List<Filter> filters, HttpServlet servlet) throws Exception {
+  public Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
     DeploymentInfo application =
         Servlets.deployment()
             .setClassLoader(getClass().getClassLoader())
             .setContextPath("/")
             .setDeploymentName("application");
-    for (Filter filter : filters) {
+    for (Mapped mapped : filters) {
+      Filter filter = mapped.filter();
       String name = "filter " + application.getFilters().size();
       application.addFilter(
           new FilterInfo(name, filter.getClass(), new ImmediateInstanceFactory<>(filter))
               .setAsyncSupported(true));
-      for (DispatcherType type : DISPATCHERS) {
+      for (DispatcherType type : mapped.types()) {
         application.addFilterUrlMapping(name, "/*", type);
       }
     }
