@@ -81,6 +81,11 @@ final class ActiveExecution implements OwnedExecution {
   }
 
   @Override
+  public Duration ttl() {
+    return lease.ttl();
+  }
+
+  @Override
   public String downstreamKey(String purpose) {
     try {
       MessageDigest sha256 = MessageDigest.getInstance("SHA-256");

@@ -2,6 +2,7 @@ package dev.idempotency;
 
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
+import java.time.Duration;
 
 /**
  * What a handler may know of the execution that it runs in.
@@ -25,6 +26,9 @@ public interface Execution {
 
   /** 1 for the first execution of this key, more after a release or a takeover. */
   int attempt();
+
+  /** How long the record of this key lives after it was written, above zero. */
+  Duration ttl();
 
   /**
    * A stable key for a call to the next service, in the form of a UUID (version 8): the same for

@@ -59,9 +59,9 @@ import javax.sql.DataSource;
  *   <li>An acknowledged commit survives the database's failover (synchronous replication); the
  *       guarantee is as strong as the business rows themselves, no stronger.
  *   <li>Rows live longer than the store's records, plus the longest time that a transaction can
- *       stay open: see {@link #purge}. When the record has expired, or was lost, and the row is
- *       there, the same request gets what is recorded, and another one with the key is refused with
- *       {@link KeyReusedException}.
+ *       stay open: for ever, unless {@link LedgerGuardSettings.Builder#retention} says otherwise.
+ *       When the record has expired, or was lost, and the row is there, the same request gets what
+ *       is recorded, and another one with the key is refused with {@link KeyReusedException}.
  * </ul>
  *
  * <p>While another transaction has inserted the key and is not over, {@link #record} waits for it,
@@ -125,7 +125,8 @@ public final class LedgerGuard {
    * @throws KeyReusedException if one has for another request, or another caller's
    * @throws IllegalStateException if the connection is in auto-commit mode, where the row would be
    *     committed without the effect
-   * @throws IllegalArgumentException if the outcome is too large
+   * @throws IllegalArgumentException if the outcome is too large, or the record of the key lives as
+   *     long as the {@linkplain LedgerGuardSettings#retention() retention} of its row, or longer
    * @throws SQLException if the wait was too long, or the database ended this transaction for
    *     another's sake (SQLState 40…, as above READ COMMITTED), or failed
    */
@@ -160,6 +161,7 @@ public final class LedgerGuard {
               + settings.maxOutcomeBytes()
               + "; record a reference to the result, or a tombstone");
     }
+    settings.retention().ifPresent(retention -> checkOutlives(retention, execution));
     IdempotencyKey key = execution.key();
     Recorded row = new Recorded(execution.fence(), execution.fingerprint(), outcome, now());
     if (table.insert(connection, key, row)) {
@@ -178,6 +180,17 @@ public final class LedgerGuard {
     throw standing.isOfAnotherThan(execution.fingerprint())
         ? new KeyReusedException(key, standing.fence())
         : new AlreadyExecutedException(key, standing);
+  }
+
+  private static void checkOutlives(Duration retention, Execution execution) {
+    if (retention.compareTo(execution.ttl()) <= 0) {
+      throw new IllegalArgumentException(
+          "retention of the ledger must be longer than the TTL of its keys, but "
+              + retention
+              + " <= "
+              + execution.ttl()
+              + "; a purged key could run again while its record is expected");
+    }
   }
 
   /**
@@ -211,15 +224,14 @@ public final class LedgerGuard {
   }
 
   /**
-   * Deletes all rows older than an age, batch by batch, each in a transaction of its own. May run
-   * in several processes at once.
+   * Deletes all rows older than the {@linkplain LedgerGuardSettings#retention() retention}, batch
+   * by batch, each in a transaction of its own. May run in several processes at once.
    *
-   * @param olderThan longer than the TTL of the store's records plus the longest life of a
-   *     transaction: a row deleted sooner lets its key run again
    * @param batchSize rows in one transaction, 1 to {@value #MAX_BATCH}
    * @return how many rows this call deleted
+   * @throws IllegalStateException if no retention is set: rows are kept for ever
    */
-  public long purge(DataSource dataSource, Duration olderThan, int batchSize) throws SQLException {
+  public long purge(DataSource dataSource, int batchSize) throws SQLException {
     try (Connection connection = dataSource.getConnection()) {
       boolean autoCommit = connection.getAutoCommit();
       connection.setAutoCommit(false);
@@ -227,7 +239,7 @@ public final class LedgerGuard {
         long purged = 0;
         int batch;
         do {
-          batch = purgeBatch(connection, olderThan, batchSize);
+          batch = purgeBatch(connection, batchSize);
           connection.commit();
           purged += batch;
         } while (batch == batchSize);
@@ -240,23 +252,28 @@ public final class LedgerGuard {
   }
 
   /**
-   * Deletes the oldest rows older than an age in the connection's open transaction.
+   * Deletes the oldest rows older than the {@linkplain LedgerGuardSettings#retention() retention}
+   * in the connection's open transaction.
    *
-   * @param olderThan as in {@link #purge}
    * @param batchSize most rows to delete, 1 to {@value #MAX_BATCH}
    * @return how many; fewer than {@code batchSize} if no more are that old, or if another purge
    *     took them
+   * @throws IllegalStateException if no retention is set: rows are kept for ever
    */
-  public int purgeBatch(Connection connection, Duration olderThan, int batchSize)
-      throws SQLException {
-    if (olderThan.isNegative() || olderThan.isZero()) {
-      throw new IllegalArgumentException("olderThan must be above zero, but is " + olderThan);
-    }
+  public int purgeBatch(Connection connection, int batchSize) throws SQLException {
+    Duration retention =
+        settings
+            .retention()
+            .orElseThrow(
+                () ->
+                    new IllegalStateException(
+                        "the ledger guard keeps its rows for ever; set a retention in its settings"
+                            + " to purge"));
     if (batchSize < 1 || batchSize > MAX_BATCH) {
       throw new IllegalArgumentException(
           "batchSize must be 1 to " + MAX_BATCH + ", but is " + batchSize);
     }
-    return table.deleteOldest(connection, now().minus(olderThan), batchSize);
+    return table.deleteOldest(connection, now().minus(retention), batchSize);
   }
 
   private Instant now() {

@@ -2,7 +2,9 @@ package dev.idempotency.jdbc;
 
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Settings of a {@link LedgerGuard}. Immutable; each setter of the builder states its default. */
 public final class LedgerGuardSettings {
@@ -17,12 +19,14 @@ public final class LedgerGuardSettings {
   private final String table;
   private final Duration waitAtMost;
   private final int maxOutcomeBytes;
+  private final @Nullable Duration retention;
   private final TimeSource timeSource;
 
   private LedgerGuardSettings(Builder builder) {
     this.table = builder.table;
     this.waitAtMost = builder.waitAtMost;
     this.maxOutcomeBytes = builder.maxOutcomeBytes;
+    this.retention = builder.retention;
     this.timeSource = builder.timeSource;
   }
 
@@ -51,6 +55,11 @@ public final class LedgerGuardSettings {
     return maxOutcomeBytes;
   }
 
+  /** How long rows are kept; default empty: for ever. */
+  public Optional<Duration> retention() {
+    return Optional.ofNullable(retention);
+  }
+
   TimeSource timeSource() {
     return timeSource;
   }
@@ -61,6 +70,7 @@ public final class LedgerGuardSettings {
     private String table = "idempotency_ledger";
     private Duration waitAtMost = Duration.ofSeconds(10);
     private int maxOutcomeBytes = 1024 * 1024;
+    private @Nullable Duration retention;
     private TimeSource timeSource = TimeSource.system();
 
     private Builder() {}
@@ -105,6 +115,26 @@ public final class LedgerGuardSettings {
             "maxOutcomeBytes must be 1 to " + LARGEST_OUTCOME + ", but is " + bytes);
       }
       this.maxOutcomeBytes = bytes;
+      return this;
+    }
+
+    /**
+     * How long rows are kept before {@link LedgerGuard#purge} may delete them; default for ever.
+     *
+     * <p>A deleted row makes its key fresh, as far as the guard knows: a retry that comes later has
+     * its effect again, unless the key carries its time and the engine refuses {@linkplain
+     * dev.idempotency.LateKeys late keys}. Keep rows for as long as a client, a queue or a person
+     * may still send a request again.
+     *
+     * @param duration longer than the TTL of every record, which {@link LedgerGuard#record} checks,
+     *     plus the longest life of a transaction; at least 1 minute
+     */
+    public Builder retention(Duration duration) {
+      if (duration.compareTo(Duration.ofMinutes(1)) < 0) {
+        throw new IllegalArgumentException(
+            "retention must be at least 1 minute, but is " + duration);
+      }
+      this.retention = duration;
       return this;
     }
 

@@ -37,6 +37,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 abstract class LedgerGuardContract {
 
+  private static final Duration RETENTION = Duration.ofHours(30);
+
   private static final AtomicInteger TABLES = new AtomicInteger();
   private static final IdempotencyKey KEY = new IdempotencyKey("tenant-a", "transfer-1");
   private static final Outcome FIRST = Outcome.of("transfer/1", "first".getBytes(UTF_8));
@@ -75,7 +77,7 @@ abstract class LedgerGuardContract {
   }
 
   private LedgerGuardSettings.Builder settings() {
-    return LedgerGuardSettings.builder().table(table).timeSource(clock);
+    return LedgerGuardSettings.builder().table(table).retention(RETENTION).timeSource(clock);
   }
 
   private String effects() {
@@ -412,14 +414,35 @@ abstract class LedgerGuardContract {
     execute(KEY, 7, FIRST);
 
     try (Connection connection = transaction()) {
-      assertThat(guard.purgeBatch(connection, Duration.ofDays(1), 10)).isEqualTo(10);
+      assertThat(guard.purgeBatch(connection, 10)).isEqualTo(10);
       connection.commit();
     }
-    assertThat(guard.purge(dataSource(), Duration.ofDays(1), 10)).isEqualTo(MANY - 10);
+    assertThat(guard.purge(dataSource(), 10)).isEqualTo(MANY - 10);
 
-    assertThat(guard.purge(dataSource(), Duration.ofDays(1), 10)).isZero();
+    assertThat(guard.purge(dataSource(), 10)).isZero();
     assertThat(rows(table)).isEqualTo(1);
     assertThat(resolve(KEY)).isEqualTo(new Resolution.Completed(FIRST));
+  }
+
+  @Test
+  void rowThatDoesNotOutliveItsRecordIsRefusedBeforeTheEffectCommits() throws SQLException {
+    LedgerGuard forgetful = LedgerGuard.create(settings().retention(Owner.TTL).build());
+    try (Connection connection = transaction()) {
+      assertThatThrownBy(() -> forgetful.record(connection, new Owner(KEY, 7), FIRST))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("retention of the ledger must be longer than the TTL of its keys");
+      connection.commit();
+    }
+    assertThat(rows(table)).isZero();
+  }
+
+  @Test
+  void rowsAreKeptForEverUnlessARetentionIsSet() throws SQLException {
+    LedgerGuard keeping =
+        LedgerGuard.create(LedgerGuardSettings.builder().table(table).timeSource(clock).build());
+    assertThatThrownBy(() -> keeping.purge(dataSource(), 10))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("set a retention");
   }
 
   @Test
@@ -450,7 +473,7 @@ abstract class LedgerGuardContract {
 
   private long purgeInFours() {
     try {
-      return guard.purge(dataSource(), Duration.ofDays(1), 4);
+      return guard.purge(dataSource(), 4);
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }

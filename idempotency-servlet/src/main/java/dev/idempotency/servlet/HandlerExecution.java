@@ -5,6 +5,7 @@ import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -70,6 +71,11 @@ final class HandlerExecution implements HttpExecution {
   @Override
   public int attempt() {
     return execution.attempt();
+  }
+
+  @Override
+  public Duration ttl() {
+    return execution.ttl();
   }
 
   @Override

@@ -27,15 +27,16 @@ final class TransferGuard implements AutoCloseable {
   private static final Duration PURGE_EVERY = Duration.ofMinutes(10);
   private static final int PURGED_AT_ONCE = 1000;
 
-  private final LedgerGuard guard = LedgerGuard.create(LedgerGuardSettings.defaults());
+  private final LedgerGuard guard;
   private final DataSource ledger;
-  private final Duration keep;
   private final ScheduledExecutorService purge;
 
   private TransferGuard(DataSource ledger, Duration ttl) {
     this.ledger = ledger;
-    // An outcome that Redis did not take for a whole TTL is kept there for another one.
-    this.keep = ttl.multipliedBy(2).plusHours(1);
+    // An outcome that Redis did not take for a whole TTL is kept there for another one; a month of
+    // retries is what people ask about.
+    Duration retention = ttl.multipliedBy(2).plusDays(30);
+    this.guard = LedgerGuard.create(LedgerGuardSettings.builder().retention(retention).build());
     this.purge =
         Executors.newSingleThreadScheduledExecutor(
             task -> {
@@ -74,7 +75,7 @@ final class TransferGuard implements AutoCloseable {
 
   private void purge() {
     try {
-      long rows = guard.purge(ledger, keep, PURGED_AT_ONCE);
+      long rows = guard.purge(ledger, PURGED_AT_ONCE);
       LOG.log(Level.DEBUG, "purged {0} rows of the ledger guard", rows);
     } catch (SQLException | RuntimeException e) {
       LOG.log(Level.WARNING, "old rows of the ledger guard could not be purged; tried again", e);
