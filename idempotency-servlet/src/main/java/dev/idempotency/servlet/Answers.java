@@ -32,10 +32,7 @@ final class Answers {
   }
 
   void keyReused(HttpServletResponse response) throws IOException {
-    problem(
-        response,
-        Problem.KEY_REUSED,
-        "This key was used for another request, or by another caller; use a new key.");
+    problem(response, Problem.KEY_REUSED, "This key was used for another request; use a new key.");
   }
 
   void unknown(HttpServletResponse response) throws IOException {

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * IdempotencyFilter filter =
  *     IdempotencyFilter.builder(engine)
+ *         .scopeByPrincipal()
  *         .route("POST", "/v1/transfers", RoutePolicy.required())
  *         .build();
  * }</pre>
@@ -45,7 +46,11 @@ public final class IdempotencyFilter implements Filter {
     this.gate = new RequestGate(settings);
   }
 
-  /** Starts from the defaults. */
+  /**
+   * Starts from the defaults. Two things have none: who the caller is ({@link
+   * IdempotencyFilterBuilder#scopeByPrincipal} and its like) and what is protected ({@link
+   * IdempotencyFilterBuilder#route} or {@link IdempotencyFilterBuilder#everyRoute}).
+   */
   public static IdempotencyFilterBuilder builder(IdempotencyEngine engine) {
     return new IdempotencyFilterBuilder(engine);
   }

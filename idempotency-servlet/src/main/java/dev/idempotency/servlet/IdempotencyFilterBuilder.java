@@ -4,7 +4,6 @@ import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import jakarta.servlet.http.HttpServletRequest;
 import java.net.URI;
-import java.security.Principal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,21 +14,28 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /** Collects the settings of an {@link IdempotencyFilter}. Not thread-safe. */
 public final class IdempotencyFilterBuilder {
 
   private static final long MAX_BUFFERED = 256L * 1024 * 1024;
 
+  private static final String NO_SCOPE =
+      "say who the caller is, because a key is one caller's own: scopeByPrincipal(),"
+          + " scopeByHeader(name), scope(request -> identity), or oneScopeForAllCallers()";
+
+  private static final String NO_ROUTES =
+      "say what is protected: route(\"POST\", \"/v1/transfers\", RoutePolicy.required()) for each"
+          + " operation, or everyRoute(RoutePolicy.optional()) for all of them";
+
   private final IdempotencyEngine engine;
   private final List<Routes.Route> routes = new ArrayList<>();
   private final Set<String> replayedHeaders = new LinkedHashSet<>();
   private Set<String> methods = Set.of("POST", "PATCH");
-  private RoutePolicy defaultPolicy = RoutePolicy.optional();
+  private Optional<RoutePolicy> everyRoute = Optional.empty();
   private List<String> keyHeaders = List.of("Idempotency-Key", "X-Idempotency-Key");
   private boolean uuidKeys;
-  private Function<HttpServletRequest, String> scope = IdempotencyFilterBuilder::principal;
+  private Optional<CallerScope> scope = Optional.empty();
   private Optional<String> expiresHeader = Optional.of("Idempotency-Key-Expires");
   private URI describedBy = URI.create("https://idempotency.dev/problems/");
   private boolean failOpen;
@@ -53,20 +59,16 @@ public final class IdempotencyFilterBuilder {
     return this;
   }
 
-  /** The policy where no route matches and the method is protected; default optional. */
-  public IdempotencyFilterBuilder defaultPolicy(RoutePolicy policy) {
-    this.defaultPolicy = policy;
+  /**
+   * Sets the policy where no {@link #route} matches, for the {@link #methods}. Without it nothing
+   * is protected there, and nothing is kept.
+   */
+  public IdempotencyFilterBuilder everyRoute(RoutePolicy policy) {
+    this.everyRoute = Optional.of(policy);
     return this;
   }
 
-  /** Whether a key is required where no route matches; default false. */
-  public IdempotencyFilterBuilder keyRequired(boolean required) {
-    defaultPolicy =
-        defaultPolicy.keyUse(required ? RoutePolicy.KeyUse.REQUIRED : RoutePolicy.KeyUse.OPTIONAL);
-    return this;
-  }
-
-  /** The methods that are protected where no route matches; default POST and PATCH. */
+  /** The methods that {@link #everyRoute} is for; default POST and PATCH. */
   public IdempotencyFilterBuilder methods(String... protectedMethods) {
     Arrays.stream(protectedMethods).forEach(Routes::checkedMethod);
     this.methods = Set.of(protectedMethods);
@@ -74,29 +76,49 @@ public final class IdempotencyFilterBuilder {
   }
 
   /**
-   * Who asks: a tenant or principal. Two scopes never share a key. Default the container's {@link
-   * HttpServletRequest#getUserPrincipal() principal}.
-   *
-   * @param resolver empty for an anonymous caller, whose keys are bound to the {@code
-   *     Authorization} header if there is one; at most 1000 characters
+   * Callers are told apart by the request's {@link HttpServletRequest#getUserPrincipal()
+   * principal}, together with its {@link HttpServletRequest#getAuthType() scheme} and the issuer of
+   * its certificate where the container knows them. A caller without a principal has no identity:
+   * see {@link #scope}.
    */
-  public IdempotencyFilterBuilder scope(Function<HttpServletRequest, String> resolver) {
-    this.scope =
-        request -> {
-          String name = resolver.apply(request);
-          return name.isEmpty() ? "" : "scope:" + name;
-        };
+  public IdempotencyFilterBuilder scopeByPrincipal() {
+    this.scope = Optional.of(CallerScope.ofPrincipal());
     return this;
   }
 
-  private static String principal(HttpServletRequest request) {
-    Principal principal = request.getUserPrincipal();
-    if (principal == null) {
-      return "";
-    }
-    @Nullable String name = principal.getName();
-    // The prefix keeps a principal without a name apart from a caller without a principal.
-    return "principal:" + (name == null ? "" : name);
+  /**
+   * Callers are told apart by the value of a header, such as an API key or a tenant that a gateway
+   * sets. The value must be the same in every retry: a token that is rotated, or a signature, is no
+   * identity. A caller without the header has no identity: see {@link #scope}.
+   *
+   * @throws IllegalArgumentException if it is not a header name
+   */
+  public IdempotencyFilterBuilder scopeByHeader(String name) {
+    this.scope = Optional.of(CallerScope.ofHeader(name));
+    return this;
+  }
+
+  /**
+   * Callers are told apart by what a function says of their request: a tenant, the subject and
+   * issuer of a token, the owner of a signing key.
+   *
+   * @param identity the caller's; empty for a caller without one. All of these share a scope of
+   *     their own, which no identity can have. Of an identity above 500 characters its digest is
+   *     used; one that is not well-formed Unicode is refused with 400. What it throws fails the
+   *     request before anything runs. Must be thread-safe
+   */
+  public IdempotencyFilterBuilder scope(Function<HttpServletRequest, Optional<String>> identity) {
+    this.scope = Optional.of(CallerScope.of(identity));
+    return this;
+  }
+
+  /**
+   * All callers share one scope: who knows another's key gets its answer. For services with one
+   * caller, and where keys cannot be guessed.
+   */
+  public IdempotencyFilterBuilder oneScopeForAllCallers() {
+    this.scope = Optional.of(CallerScope.ofAllCallers());
+    return this;
   }
 
   /**
@@ -195,6 +217,7 @@ public final class IdempotencyFilterBuilder {
   /**
    * The filter.
    *
+   * @throws IllegalStateException if nothing said who the caller is, or which routes are protected
    * @throws IllegalArgumentException if a policy's lease or TTL is out of its bounds, a header can
    *     never be replayed, or {@code maxBufferedBytes} is less than one request may have
    */
@@ -203,13 +226,16 @@ public final class IdempotencyFilterBuilder {
   }
 
   FilterSettings settings() {
-    routes.forEach(route -> check(route.policy().values()));
-    check(defaultPolicy.values());
+    CallerScope callers = scope.orElseThrow(() -> new IllegalStateException(NO_SCOPE));
+    if (routes.isEmpty() && everyRoute.isEmpty()) {
+      throw new IllegalStateException(NO_ROUTES);
+    }
+    policies().forEach(policy -> check(policy.values()));
     return new FilterSettings(
         engine,
-        new Routes(routes, methods, defaultPolicy),
+        new Routes(routes, methods, everyRoute.orElse(RoutePolicy.off())),
         new KeyHeader(keyHeaders, uuidKeys),
-        scope,
+        callers,
         fingerprintTag,
         fingerprint,
         new BodyBudget(bodyBudget()),
@@ -219,12 +245,13 @@ public final class IdempotencyFilterBuilder {
         failOpen);
   }
 
+  private Stream<RoutePolicy> policies() {
+    return Stream.concat(everyRoute.stream(), routes.stream().map(Routes.Route::policy));
+  }
+
   private long bodyBudget() {
     int largest =
-        Stream.concat(Stream.of(defaultPolicy), routes.stream().map(Routes.Route::policy))
-            .mapToInt(policy -> policy.values().maxRequestBytes())
-            .max()
-            .orElseThrow();
+        policies().mapToInt(policy -> policy.values().maxRequestBytes()).max().orElseThrow();
     long bytes =
         maxBufferedBytes.orElse(
             Math.max(largest, Math.min(MAX_BUFFERED, Runtime.getRuntime().maxMemory() / 4)));

@@ -17,6 +17,9 @@ final class InitParameters {
   /** Names the attribute of the {@code ServletContext} with the engine. */
   private static final String ENGINE = "engine";
 
+  /** Says who the caller is; not one of the others, because it may name an attribute. */
+  private static final String SCOPE = "scope";
+
   private static final Map<String, BiConsumer<IdempotencyFilterBuilder, String>> KNOWN = known();
 
   private InitParameters() {}
@@ -24,8 +27,7 @@ final class InitParameters {
   private static Map<String, BiConsumer<IdempotencyFilterBuilder, String>> known() {
     Map<String, BiConsumer<IdempotencyFilterBuilder, String>> known = new LinkedHashMap<>();
     known.put("routes", InitParameters::routes);
-    known.put(
-        "defaultPolicy", (builder, text) -> builder.defaultPolicy(PolicyText.of(words(text))));
+    known.put("everyRoute", (builder, text) -> builder.everyRoute(PolicyText.of(words(text))));
     known.put("methods", (builder, text) -> builder.methods(words(text).toArray(new String[0])));
     known.put("keyHeaders", InitParameters::keyHeaders);
     known.put(
@@ -63,7 +65,7 @@ final class InitParameters {
 
   /** All of them. */
   static List<String> names() {
-    return Stream.concat(Stream.of(ENGINE), KNOWN.keySet().stream()).toList();
+    return Stream.concat(Stream.of(ENGINE, SCOPE), KNOWN.keySet().stream()).toList();
   }
 
   static FilterSettings read(FilterConfig config) throws ServletException {
@@ -79,7 +81,10 @@ final class InitParameters {
       }
     }
     IdempotencyFilterBuilder builder = IdempotencyFilter.builder(engine(config, filter));
-    for (var parameter : KNOWN.entrySet()) {
+    need(config, filter);
+    Map<String, BiConsumer<IdempotencyFilterBuilder, String>> all = new LinkedHashMap<>(KNOWN);
+    all.put(SCOPE, (b, text) -> ScopeText.read(words(text), config.getServletContext(), b));
+    for (var parameter : all.entrySet()) {
       String text = config.getInitParameter(parameter.getKey());
       if (text != null) {
         try {
@@ -92,8 +97,29 @@ final class InitParameters {
     }
     try {
       return builder.settings();
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | IllegalStateException e) {
       throw new ServletException(filter + e.getMessage(), e);
+    }
+  }
+
+  /** What has no default, because any would be wrong somewhere without a sign. */
+  private static void need(FilterConfig config, String filter) throws ServletException {
+    if (config.getInitParameter(SCOPE) == null) {
+      throw new ServletException(
+          filter
+              + "say who the caller is, because a key is one caller's own: set the init parameter"
+              + " \""
+              + SCOPE
+              + "\" to "
+              + ScopeText.WAYS);
+    }
+    if (config.getInitParameter("routes") == null
+        && config.getInitParameter("everyRoute") == null) {
+      throw new ServletException(
+          filter
+              + "say what is protected: set the init parameter \"routes\", a line as POST"
+              + " /v1/transfers required for each operation, or \"everyRoute\" to a policy for all"
+              + " of them, as optional");
     }
   }
 

@@ -7,6 +7,7 @@ enum Problem {
   KEY_AMBIGUOUS(400, "key-ambiguous", "More than one idempotency key"),
   /** 412 as in OASIS Repeatable Requests 1.0, for a first-sent time outside of the window. */
   KEY_EXPIRED(412, "key-expired", "Idempotency key expired"),
+  CALLER_UNCLEAR(400, "caller-unclear", "Caller not identified"),
   REQUEST_TOO_LARGE(413, "request-too-large", "Request too large"),
   KEY_REUSED(422, "key-reused", "Idempotency key used with another request"),
   IN_FLIGHT(409, "in-flight", "A request with this idempotency key is in progress"),

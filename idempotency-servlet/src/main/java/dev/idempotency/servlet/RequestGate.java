@@ -108,6 +108,22 @@ final class RequestGate {
       RoutePolicy.Values policy,
       String key)
       throws IOException, ServletException {
+    CallerScope.Reading caller = settings.scope().read(http);
+    if (caller instanceof CallerScope.Reading.Unusable unusable) {
+      RequestBody.discard(http, answer);
+      answers.problem(answer, Problem.CALLER_UNCLEAR, unusable.detail());
+    } else if (caller instanceof CallerScope.Reading.Known known) {
+      keyed(http, answer, chain, policy, new IdempotencyKey(known.scope(), key));
+    }
+  }
+
+  private void keyed(
+      HttpServletRequest http,
+      HttpServletResponse answer,
+      FilterChain chain,
+      RoutePolicy.Values policy,
+      IdempotencyKey key)
+      throws IOException, ServletException {
     BodyBudget.Share share = settings.bodies().share();
     try {
       RequestContent.Reading reading =
@@ -180,8 +196,7 @@ final class RequestGate {
   }
 
   private Operation operation(
-      HttpServletRequest http, RoutePolicy.Values policy, String key, byte[] content) {
-    String scope = settings.scope().apply(http);
+      HttpServletRequest http, RoutePolicy.Values policy, IdempotencyKey key, byte[] content) {
     String query = http.getQueryString();
     Fingerprint.Builder fingerprint =
         Fingerprint.builder(settings.fingerprintTag())
@@ -189,11 +204,7 @@ final class RequestGate {
             .add(http.getRequestURI())
             .add(query == null ? "" : query);
     settings.fingerprint().addTo(http, content, fingerprint);
-    String credential = http.getHeader("Authorization");
-    if (scope.isEmpty() && credential != null) {
-      fingerprint.caller(credential);
-    }
-    Operation operation = Operation.of(new IdempotencyKey(scope, key), fingerprint.build());
+    Operation operation = Operation.of(key, fingerprint.build());
     operation = policy.ttl().map(operation::withTtl).orElse(operation);
     operation = policy.lease().map(operation::withLease).orElse(operation);
     return policy.inDoubt().map(operation::withInDoubt).orElse(operation);

@@ -46,6 +46,7 @@ class ArchitectureTest {
             not(
                 resideInAnyPackage(
                     "java..",
+                    "javax.security.auth.x500..",
                     "jakarta.servlet..",
                     "org.jspecify..",
                     "dev.idempotency",

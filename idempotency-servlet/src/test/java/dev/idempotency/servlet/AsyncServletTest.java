@@ -32,7 +32,7 @@ class AsyncServletTest {
       throws Exception {
     server =
         new TestServer(
-            IdempotencyFilter.builder(engine).build(),
+            TestServer.everything(engine).build(),
             (request, response) -> {
               runs.incrementAndGet();
               handler.handle(request, response);

@@ -36,8 +36,8 @@ class BodyBudgetTest {
   private final IdempotencyEngine engine =
       IdempotencyEngine.create(store, IdempotencyConfig.defaults());
   private final FilterSettings settings =
-      IdempotencyFilter.builder(engine)
-          .defaultPolicy(
+      TestServer.everything(engine)
+          .everyRoute(
               RoutePolicy.optional().maxRequestBytes(LARGEST).waitInFlight(Duration.ofSeconds(30)))
           .maxBufferedBytes(BUDGET)
           .settings();

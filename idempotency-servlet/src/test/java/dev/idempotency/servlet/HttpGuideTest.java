@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -58,8 +59,8 @@ class HttpGuideTest {
     }
   }
 
-  private static String tenantOf(HttpServletRequest request) {
-    return request.getServerName();
+  private static Optional<String> tenantOf(HttpServletRequest request) {
+    return Optional.ofNullable(request.getHeader("X-Tenant"));
   }
 
   static void setEngine(ServletContextEvent event, IdempotencyEngine engine) {
@@ -71,7 +72,7 @@ class HttpGuideTest {
     try (InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create();
         IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults());
         TestServer server =
-            new TestServer(IdempotencyFilter.builder(engine).build(), HttpGuideTest::charge)) {
+            new TestServer(TestServer.everything(engine).build(), HttpGuideTest::charge)) {
       assertThat(server.post("", "k").statusCode()).isEqualTo(422);
       assertThat(server.post("other card", "k").statusCode()).isEqualTo(422);
     }
@@ -95,11 +96,32 @@ class HttpGuideTest {
   void whatMakesTwoRequestsTheSameIsSaidWithAName() {
     try (InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create();
         IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults())) {
-      IdempotencyFilterBuilder builder = IdempotencyFilter.builder(engine);
+      IdempotencyFilterBuilder builder = TestServer.everything(engine);
       builder.fingerprint(
           "json+version",
           RequestFingerprint.canonicalJson().and(RequestFingerprint.headers("X-Api-Version")));
       assertThat(builder.settings().fingerprintTag()).isEqualTo("http/1+json+version");
+    }
+  }
+
+  private record Token(String issuer, String subject) {}
+
+  private static Optional<Token> tokenOf(HttpServletRequest request) {
+    return Optional.ofNullable(request.getUserPrincipal())
+        .map(principal -> new Token("https://login", principal.getName()));
+  }
+
+  @Test
+  void aTokensIssuerAndSubjectAreTheCaller() {
+    try (InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create();
+        IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults())) {
+      IdempotencyFilterBuilder builder = TestServer.everything(engine);
+      builder.scope(
+          request ->
+              tokenOf(request)
+                  .map(token -> token.issuer().length() + ":" + token.issuer() + token.subject()));
+      assertThat(builder.settings().scope().read(new CallerScopeTest.Request(null, "bob")))
+          .isEqualTo(new CallerScope.Reading.Known("scope:13:https://loginbob"));
     }
   }
 

@@ -68,8 +68,8 @@ class ManyWaitersTest {
 
   private TestServer server(IdempotencyEngine engine) throws Exception {
     return new TestServer(
-        IdempotencyFilter.builder(engine)
-            .defaultPolicy(RoutePolicy.required().waitInFlight(Duration.ofMinutes(1)))
+        TestServer.everything(engine)
+            .everyRoute(RoutePolicy.required().waitInFlight(Duration.ofMinutes(1)))
             .build(),
         (request, response) -> {
           if (request.getMethod().equals("GET")) {

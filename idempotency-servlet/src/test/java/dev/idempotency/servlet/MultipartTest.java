@@ -35,8 +35,8 @@ class MultipartTest {
   private void serve(MultipartConfigElement config, TestServer.Handler handler) throws Exception {
     server =
         new TestServer(
-            IdempotencyFilter.builder(engine)
-                .defaultPolicy(RoutePolicy.required().maxRequestBytes(5_000))
+            TestServer.everything(engine)
+                .everyRoute(RoutePolicy.required().maxRequestBytes(5_000))
                 .build(),
             (request, response) -> {
               runs.incrementAndGet();

@@ -64,6 +64,7 @@ class RedisFilterTest {
   private TestServer server(IdempotencyEngine engine) throws Exception {
     return new TestServer(
         IdempotencyFilter.builder(engine)
+            .oneScopeForAllCallers()
             .route("POST", "/v1/**", RoutePolicy.required().waitInFlight(Duration.ofSeconds(20)))
             .build(),
         (request, response) -> {

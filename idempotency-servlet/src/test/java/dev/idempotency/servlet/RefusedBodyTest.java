@@ -45,6 +45,7 @@ class RefusedBodyTest {
   void serve() throws Exception {
     IdempotencyFilter filter =
         IdempotencyFilter.builder(engine)
+            .oneScopeForAllCallers()
             .route("POST", "/keyed", RoutePolicy.required())
             .route("POST", "/small", RoutePolicy.required().maxRequestBytes(4))
             .build();

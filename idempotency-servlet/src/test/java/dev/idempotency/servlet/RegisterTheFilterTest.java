@@ -22,6 +22,7 @@ class RegisterTheFilterTest {
       // README: register the filter
       IdempotencyFilter filter =
           IdempotencyFilter.builder(engine)
+              .scopeByPrincipal()
               .route("POST", "/v1/transfers", RoutePolicy.required())
               .build();
       FilterHolder holder = new FilterHolder(filter);

@@ -104,7 +104,7 @@ class RequestFingerprintTest {
   private static TestServer serve(
       IdempotencyEngine engine, String name, RequestFingerprint fingerprint) throws Exception {
     return new TestServer(
-        IdempotencyFilter.builder(engine).fingerprint(name, fingerprint).build(),
+        TestServer.everything(engine).fingerprint(name, fingerprint).build(),
         (request, response) -> response.getWriter().print("done"));
   }
 

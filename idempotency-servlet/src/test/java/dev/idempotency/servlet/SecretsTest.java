@@ -47,8 +47,8 @@ class SecretsTest {
   private void serve(TestServer.Handler handler) throws Exception {
     server =
         new TestServer(
-            IdempotencyFilter.builder(engine)
-                .defaultPolicy(RoutePolicy.required().maxRequestBytes(1_000).maxResponseBytes(50))
+            TestServer.everything(engine)
+                .everyRoute(RoutePolicy.required().maxRequestBytes(1_000).maxResponseBytes(50))
                 .build(),
             handler,
             EnumSet.of(DispatcherType.REQUEST),

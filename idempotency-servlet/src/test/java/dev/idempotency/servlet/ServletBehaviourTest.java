@@ -59,7 +59,7 @@ class ServletBehaviourTest {
       throws Exception {
     server =
         new TestServer(
-            IdempotencyFilter.builder(engine).build(),
+            TestServer.everything(engine).build(),
             (request, response) -> {
               runs.incrementAndGet();
               handler.handle(request, response);
@@ -465,7 +465,7 @@ class ServletBehaviourTest {
 
   @Test
   void aBodyThatSomebodyHasReadOfBeforeIsNeverTakenForTheWhole() throws Exception {
-    Filter filter = IdempotencyFilter.builder(engine).build();
+    Filter filter = TestServer.everything(engine).build();
     server =
         new TestServer(
             (request, response, chain) -> {

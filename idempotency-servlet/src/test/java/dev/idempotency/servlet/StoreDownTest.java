@@ -62,7 +62,7 @@ class StoreDownTest {
         IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults());
         TestServer server =
             new TestServer(
-                filter.apply(IdempotencyFilter.builder(engine)).build(),
+                filter.apply(TestServer.everything(engine)).build(),
                 (request, response) -> {
                   runs.incrementAndGet();
                   String line = request.getReader().readLine();

@@ -1,5 +1,6 @@
 package dev.idempotency.servlet;
 
+import dev.idempotency.IdempotencyEngine;
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
@@ -84,6 +85,13 @@ final class TestServer implements AutoCloseable {
     more.accept(context);
     server.setHandler(context);
     server.start();
+  }
+
+  /** A filter for tests to which neither callers nor routes matter. */
+  static IdempotencyFilterBuilder everything(IdempotencyEngine engine) {
+    return IdempotencyFilter.builder(engine)
+        .oneScopeForAllCallers()
+        .everyRoute(RoutePolicy.optional());
   }
 
   private void authenticate(ServletRequest request, ServletResponse response, FilterChain chain)

@@ -32,6 +32,7 @@ class UnprotectedRequestTest {
       IdempotencyEngine.create(store, IdempotencyConfig.defaults());
   private final IdempotencyFilter filter =
       IdempotencyFilter.builder(engine)
+          .oneScopeForAllCallers()
           .route("POST", "/v1/*/refunds/**", RoutePolicy.required())
           .route("POST", "/internal/**", RoutePolicy.off())
           .route("*", "/v1/transfers", RoutePolicy.required())

@@ -23,8 +23,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Enumeration;
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.webapp.WebAppContext;
 import org.eclipse.jetty.server.Server;
@@ -151,7 +154,8 @@ class WebXmlTest {
         read(
             Map.of(
                 "engine", "theirs",
-                "defaultPolicy", "required ttl=2d lease=1m maxWait=250ms maxResponse=64KiB",
+                "scope", "header X-Tenant",
+                "everyRoute", "required ttl=2d lease=1m maxWait=250ms maxResponse=64KiB",
                 "methods", "PUT DELETE",
                 "keyHeaders", "Request-Id X-Request-Id",
                 "uuidKeysOnly", "true",
@@ -179,7 +183,7 @@ class WebXmlTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "rotues    | POST /a off | \"rotues\" is not known; there are engine, routes,",
+        "rotues    | POST /a off | \"rotues\" is not known; there are engine, scope, routes,",
         "engine    | nobody      | attribute \"nobody\" of the ServletContext is no",
         "routes    | POST /a | \"routes\": line 1 (POST /a): a route is a method, a path and",
         "routes    | POST a off | line 1 (POST a off): path pattern must start with /",
@@ -198,13 +202,52 @@ class WebXmlTest {
         "keyHeaders | a:b        | \"keyHeaders\": not a header name",
         "replayedHeaders | Set-Cookie | the header \"Set-Cookie\" can never be replayed",
         "maxBufferedBytes | 1KiB | maxBufferedBytes must be at least the largest maxRequestBytes",
+        "scope | me | \"scope\": must be principal, header <name>, attribute <name>",
+        "scope | header | \"scope\": must be principal, header <name>, attribute <name>",
+        "scope | header a:b | \"scope\": not a header name",
+        "scope | attribute theirs | the attribute \"theirs\" of the ServletContext is no Function",
         "describedBy | a b       | \"describedBy\": Illegal character",
       })
   void anErrorNamesTheParameterTheLineAndTheWayOut(String name, String value, String message) {
-    assertThatThrownBy(() -> read(Map.of(name, value.replace(';', '\n'))))
+    Map<String, String> parameters =
+        new HashMap<>(Map.of("scope", "principal", "everyRoute", "optional"));
+    parameters.put(name, value.replace(';', '\n'));
+    assertThatThrownBy(() -> read(parameters))
         .isInstanceOf(ServletException.class)
         .hasMessageStartingWith("filter \"mine\": ")
         .hasMessageContaining(message);
+  }
+
+  @Test
+  void whoTheCallerIsAndWhatIsProtectedMustBeSaid() {
+    assertThatThrownBy(() -> read(Map.of("everyRoute", "optional")))
+        .isInstanceOf(ServletException.class)
+        .hasMessageContaining("say who the caller is")
+        .hasMessageContaining("principal, header <name>, attribute <name>")
+        .hasMessageContaining("oneScopeForAllCallers");
+    assertThatThrownBy(() -> read(Map.of("scope", "principal")))
+        .isInstanceOf(ServletException.class)
+        .hasMessageContaining("\"routes\"")
+        .hasMessageContaining("\"everyRoute\"");
+    assertThatThrownBy(() -> read(Map.of("scope", "principal", "routes", "# none")))
+        .isInstanceOf(ServletException.class)
+        .hasMessageContaining("say what is protected");
+  }
+
+  @Test
+  void theCallerIsNamedByAFunctionOfTheServletContext() throws Exception {
+    ServletContext context = new ServletContextHandler("/").getServletContext();
+    Function<HttpServletRequest, Optional<String>> tenant = request -> Optional.of("acme");
+    context.setAttribute("tenants", tenant);
+    try (InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create();
+        IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults())) {
+      context.setAttribute("dev.idempotency.IdempotencyEngine", engine);
+      FilterSettings settings =
+          InitParameters.read(
+              new Config(context, Map.of("scope", "attribute tenants", "everyRoute", "optional")));
+      assertThat(settings.scope().read(UnprotectedRequestTest.nothing(HttpServletRequest.class)))
+          .isEqualTo(new CallerScope.Reading.Known("scope:acme"));
+    }
   }
 
   @Test

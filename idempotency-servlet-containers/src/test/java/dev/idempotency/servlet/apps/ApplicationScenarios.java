@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.servlet.IdempotencyFilter;
+import dev.idempotency.servlet.RoutePolicy;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import java.net.http.HttpResponse;
 import java.util.List;
@@ -54,7 +55,11 @@ public abstract class ApplicationScenarios {
 
   @BeforeAll
   void start() throws Exception {
-    IdempotencyFilter filter = IdempotencyFilter.builder(engine).build();
+    IdempotencyFilter filter =
+        IdempotencyFilter.builder(engine)
+            .oneScopeForAllCallers()
+            .everyRoute(RoutePolicy.optional())
+            .build();
     server = new ApplicationServer(List.of(new Application.Mapped(filter)), application(shop));
     control = new ApplicationServer(List.of(), application(controlShop));
   }

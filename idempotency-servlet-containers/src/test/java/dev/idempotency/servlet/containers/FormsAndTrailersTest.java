@@ -45,7 +45,10 @@ class FormsAndTrailersTest {
   private void serve(HttpServlet servlet) throws Exception {
     RUNS.set(0);
     IdempotencyFilter filter =
-        IdempotencyFilter.builder(engine).defaultPolicy(RoutePolicy.required()).build();
+        IdempotencyFilter.builder(engine)
+            .oneScopeForAllCallers()
+            .everyRoute(RoutePolicy.required())
+            .build();
     running = Container.ofThisRun().start(List.of(filter), servlet);
   }
 

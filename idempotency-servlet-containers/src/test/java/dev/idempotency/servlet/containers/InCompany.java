@@ -62,7 +62,7 @@ abstract class InCompany {
 
   final IdempotencyFilter filter() {
     return IdempotencyFilter.builder(engine)
-        .scope(request -> "everybody")
+        .oneScopeForAllCallers()
         .route("POST", TRANSFERS, RoutePolicy.required().rejectInFlight())
         .route("POST", WAITING, RoutePolicy.required().waitInFlight(Duration.ofSeconds(20)))
         .build();

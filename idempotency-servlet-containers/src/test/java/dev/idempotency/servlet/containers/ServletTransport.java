@@ -46,7 +46,7 @@ record ServletTransport(Container container, HttpClient.Version version) impleme
   public Server serve(IdempotencyEngine engine, Handler handler) throws Exception {
     IdempotencyFilter filter =
         IdempotencyFilter.builder(engine)
-            .scope(request -> Optional.ofNullable(request.getHeader(CALLER)).orElse(""))
+            .scope(request -> Optional.ofNullable(request.getHeader(CALLER)))
             .route("POST", path(Call.Route.REFUSE), RoutePolicy.required())
             .route(
                 "POST",
@@ -164,7 +164,8 @@ record ServletTransport(Container container, HttpClient.Version version) impleme
     @Override
     public IdempotencyKey keyOf(Call call) {
       return new IdempotencyKey(
-          call.caller().map(caller -> "scope:" + caller).orElse(""), call.key().orElseThrow());
+          call.caller().map(caller -> "scope:" + caller).orElse("anonymous"),
+          call.key().orElseThrow());
     }
 
     @Override

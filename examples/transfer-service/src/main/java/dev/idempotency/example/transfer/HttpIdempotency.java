@@ -11,6 +11,8 @@ final class HttpIdempotency {
 
   static IdempotencyFilter filter(IdempotencyEngine engine) {
     return IdempotencyFilter.builder(engine)
+        // The example knows no callers; a service with accounts scopes by its principal.
+        .oneScopeForAllCallers()
         .route("POST", TransfersServlet.PATH, RoutePolicy.required())
         .build();
   }
