@@ -7,6 +7,7 @@ import io.grpc.ClientInterceptor;
 import io.grpc.Context;
 import io.grpc.MethodDescriptor;
 import io.grpc.stub.AbstractStub;
+import java.time.Instant;
 
 /**
  * Sends unary gRPC calls until they have their result: every attempt with the same key, in the
@@ -17,15 +18,18 @@ import io.grpc.stub.AbstractStub;
  * that stream are passed on as they are.
  *
  * <p>A call that may have been executed and has no result ends with the last status, whose cause is
- * an {@link OutcomeUnknownException}. The stub's deadline and the settings' both end it. Do not
- * combine it with a {@code retryPolicy} in the channel's service config: the attempts of both would
- * multiply. Thread-safe.
+ * an {@link OutcomeUnknownException}; one that surely was not sent, or not acted on, has a {@link
+ * NotExecutedException} there, and one whose key the server may have forgotten a {@link
+ * KeyExpiredException}. The stub's deadline and the settings' both end it. Do not combine it with a
+ * {@code retryPolicy} in the channel's service config: the attempts of both would multiply.
+ * Thread-safe.
  */
 public final class GrpcRetries implements ClientInterceptor {
 
   static final CallOptions.Key<RequestKey> KEY = CallOptions.Key.create("idempotency-key");
   static final CallOptions.Key<Boolean> RESUMED =
       CallOptions.Key.createWithDefault("idempotency-resumed", false);
+  static final CallOptions.Key<Instant> EXPIRES = CallOptions.Key.create("idempotency-expires");
 
   private final RetrySettings settings;
   private final KeyFields fields = new KeyFields();
@@ -58,6 +62,15 @@ public final class GrpcRetries implements ClientInterceptor {
    */
   public static <S extends AbstractStub<S>> S resume(S stub, RequestKey key) {
     return stub.withOption(KEY, key).withOption(RESUMED, true);
+  }
+
+  /**
+   * As {@link #resume(AbstractStub, RequestKey)}, for a key of which it is known until when the
+   * server remembers it ({@link OutcomeUnknownException#keyExpires}): later than that nothing is
+   * sent.
+   */
+  public static <S extends AbstractStub<S>> S resume(S stub, RequestKey key, Instant keyExpires) {
+    return resume(stub, key).withOption(EXPIRES, keyExpires);
   }
 
   @Override

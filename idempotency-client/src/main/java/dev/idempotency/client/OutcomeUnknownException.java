@@ -2,30 +2,40 @@ package dev.idempotency.client;
 
 import java.io.IOException;
 import java.net.http.HttpResponse;
+import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operation may have been executed, and nobody could say how it ended. Ask again later with the
+ * The operation may have been executed, and no answer says how it ended. Ask again later with the
  * same key and the same request ({@link RetryingHttpClient#resume}); never with a new key.
  *
  * <p>A gRPC stub throws it as the cause of its {@code StatusRuntimeException}; see {@link #in}.
  */
 public final class OutcomeUnknownException extends IOException {
 
-  private static final long serialVersionUID = 1L;
+  private static final long serialVersionUID = 2L;
 
   private final String key;
   private final int attempts;
-  // A response holds on to its connection and its client: it does not outlive this process.
-  private final transient @Nullable HttpResponse<?> response;
+  private final RetryListener.Stop stop;
+  private final @Nullable Instant expires;
+  // A response holds on to its client: it does not outlive this process.
+  private final transient @Nullable HttpResponse<String> response;
 
   OutcomeUnknownException(
-      RequestKey key, int attempts, @Nullable HttpResponse<?> response, @Nullable Throwable cause) {
+      RequestKey key,
+      int attempts,
+      RetryListener.Stop stop,
+      @Nullable Instant expires,
+      @Nullable HttpResponse<String> response,
+      @Nullable Throwable cause) {
     super(
         "outcome unknown after "
             + attempts
             + (attempts == 1 ? " attempt" : " attempts")
+            + ", given up because "
+            + stop.words()
             + "; ask again later with the same key: "
             + (response != null
                 ? "the server answered " + response.statusCode()
@@ -33,6 +43,8 @@ public final class OutcomeUnknownException extends IOException {
         cause);
     this.key = key.value();
     this.attempts = attempts;
+    this.stop = stop;
+    this.expires = expires;
     this.response = response;
   }
 
@@ -46,22 +58,31 @@ public final class OutcomeUnknownException extends IOException {
     return attempts;
   }
 
+  /** Why it was not tried again. */
+  public RetryListener.Stop stop() {
+    return stop;
+  }
+
   /**
-   * What the server answered last, such as a 503 or the 409 of an unknown outcome; empty if the
-   * last attempt had no answer, over gRPC, and after serialization. A body that streams is open:
-   * close it, or its connection stays in use.
+   * Until when asking again is safe, as far as that is known: the server's announcement, or the
+   * settings' {@code keyLifetime}. Save it with the key; see {@link RetryableRequest#keyExpires}.
    */
-  public Optional<HttpResponse<?>> response() {
+  public Optional<Instant> keyExpires() {
+    return Optional.ofNullable(expires);
+  }
+
+  /**
+   * What the server answered last, such as a 503 or the 409 of an unknown outcome, with at most 64
+   * KiB of its body as text; the caller's body handler did not see it. Empty if the last attempt
+   * had no answer, over gRPC and other transports than {@code java.net.http}, and after
+   * serialization.
+   */
+  public Optional<HttpResponse<String>> response() {
     return Optional.ofNullable(response);
   }
 
   /** Finds one among a failure and its causes, as a gRPC stub throws it. */
   public static Optional<OutcomeUnknownException> in(Throwable failure) {
-    for (Throwable each = failure; each != null; each = each.getCause()) {
-      if (each instanceof OutcomeUnknownException found) {
-        return Optional.of(found);
-      }
-    }
-    return Optional.empty();
+    return Causes.find(OutcomeUnknownException.class, failure);
   }
 }

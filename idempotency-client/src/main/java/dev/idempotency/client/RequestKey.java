@@ -5,7 +5,12 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.regex.Pattern;
 
 /**
  * Names one operation; all its attempts carry the same key. Immutable.
@@ -16,6 +21,11 @@ import java.util.UUID;
 public record RequestKey(String value) {
 
   private static final int MAX_LENGTH = 255;
+  private static final SecureRandom RANDOM = new SecureRandom();
+  private static final Pattern VERSION_7 =
+      Pattern.compile(
+          "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+          Pattern.CASE_INSENSITIVE);
 
   /** Validates the value, without showing it. */
   public RequestKey {
@@ -30,14 +40,22 @@ public record RequestKey(String value) {
     }
   }
 
-  /** A new one: a random UUID (RFC 9562, version 4). */
+  /**
+   * A new one: a UUID of version 7 (RFC 9562 section 5.7), random but for the time in its first 48
+   * bits, so that a server can refuse it once it is too old to be remembered.
+   */
   public static RequestKey random() {
-    return new RequestKey(UUID.randomUUID().toString());
+    return random(InstantSource.system());
+  }
+
+  static RequestKey random(InstantSource clock) {
+    long high = clock.millis() << 16 | 0x7000L | (RANDOM.nextLong() & 0xFFFL);
+    return new RequestKey(new UUID(high, variant(RANDOM.nextLong())).toString());
   }
 
   /**
    * The key of an operation that has an id already, the same in every process: a UUID of version 8
-   * (RFC 9562 section 5.8) from the SHA-256 of both texts.
+   * (RFC 9562 section 5.8) from the SHA-256 of both texts. It carries no time.
    *
    * @param purpose what is done, such as {@code "refund"}: keeps two operations on one id apart
    * @param operationId the caller's own id, of any length
@@ -55,11 +73,33 @@ public record RequestKey(String value) {
     }
     ByteBuffer bits = ByteBuffer.wrap(digest);
     long high = (bits.getLong() & ~0xF000L) | 0x8000L;
-    long low = (bits.getLong() & 0x3FFFFFFFFFFFFFFFL) | 0x8000000000000000L;
-    return new RequestKey(new UUID(high, low).toString());
+    return new RequestKey(new UUID(high, variant(bits.getLong())).toString());
   }
 
-  /** Says nothing of the value: a key does not belong into logs. */
+  /** RFC 9562 section 4.1. */
+  private static long variant(long low) {
+    return (low & 0x3FFFFFFFFFFFFFFFL) | 0x8000000000000000L;
+  }
+
+  /** When it was made; empty unless it is a UUID of version 7. */
+  public Optional<Instant> madeAt() {
+    return VERSION_7.matcher(value).matches()
+        ? Optional.of(Instant.ofEpochMilli(UUID.fromString(value).getMostSignificantBits() >>> 16))
+        : Optional.empty();
+  }
+
+  /**
+   * Reads a header's value: bare, or quoted as draft-ietf-httpapi-idempotency-key-header-07 has it.
+   *
+   * @throws IllegalArgumentException if it is no key
+   */
+  static RequestKey ofHeader(String text) {
+    String bare = text.strip();
+    boolean quoted = bare.length() > 2 && bare.startsWith("\"") && bare.endsWith("\"");
+    return new RequestKey(quoted ? bare.substring(1, bare.length() - 1) : bare);
+  }
+
+  /** Does not show the value: a key does not belong into logs. */
   @Override
   public String toString() {
     return "RequestKey[" + value.length() + " characters]";

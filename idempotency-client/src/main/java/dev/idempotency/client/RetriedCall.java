@@ -71,15 +71,15 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
                   headers,
                   Optional.ofNullable(target.options().getOption(GrpcRetries.KEY))),
               headers,
-              KeyFields.isSafe(target.method()));
+              settings,
+              new CallProgress(target.next()));
     } catch (StatusException e) {
-      deliver(new GrpcExchange.Received<>(null, null, e.getStatus(), new Metadata()));
+      deliver(GrpcExchange.Received.of(e.getStatus()));
       return;
     }
     exchange = sent;
-    boolean resumed = Boolean.TRUE.equals(target.options().getOption(GrpcRetries.RESUMED));
     CompletableFuture<Attempt<GrpcExchange.Received<RespT>>> attempts =
-        RetryLoop.start(settings, sent, resumed, callersLimit());
+        RetryLoop.start(settings, sent, resumed(), callersLimit());
     loop = attempts;
     target.context().addListener(contextCancelled, Runnable::run);
     if (closed.get()) {
@@ -93,12 +93,15 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
                 deliver(sent.ending(last));
               } else if (!attempts.isCancelled()) {
                 // The loop itself failed, which it should not; the key is not lost for that.
-                Metadata none = new Metadata();
                 deliver(
-                    new GrpcExchange.Received<>(
-                        null, null, sent.unknown(Status.fromThrowable(failure), none, 1), none));
+                    GrpcExchange.Received.of(
+                        sent.broken(Status.fromThrowable(failure), resumed())));
               }
             });
+  }
+
+  private boolean resumed() {
+    return Boolean.TRUE.equals(target.options().getOption(GrpcRetries.RESUMED));
   }
 
   /** What the caller's own deadline leaves. */
@@ -116,10 +119,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
     Status status =
         Status.CANCELLED.withDescription(why == null ? "cancelled" : why).withCause(cause);
     GrpcExchange<ReqT, RespT> started = exchange;
-    Metadata none = new Metadata();
-    deliver(
-        new GrpcExchange.Received<>(
-            null, null, started == null ? status : started.unknown(status, none, 1), none));
+    deliver(GrpcExchange.Received.of(started == null ? status : started.broken(status, resumed())));
     CompletableFuture<?> running = loop;
     if (running != null) {
       running.cancel(true);
@@ -138,8 +138,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
     } catch (RuntimeException | Error e) {
       Status status = Status.CANCELLED.withDescription("the answer was not taken").withCause(e);
       GrpcExchange<ReqT, RespT> sent = exchange;
-      Metadata none = new Metadata();
-      to.onClose(sent == null ? status : sent.unknown(status, none, 1), none);
+      to.onClose(sent == null ? status : sent.broken(status, resumed()), new Metadata());
       return;
     }
     to.onClose(received.status(), received.trailers());

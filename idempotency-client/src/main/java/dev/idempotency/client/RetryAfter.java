@@ -1,5 +1,6 @@
 package dev.idempotency.client;
 
+import java.math.BigDecimal;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -11,6 +12,9 @@ import java.time.format.ResolverStyle;
 import java.time.temporal.ChronoField;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Reads {@code Retry-After} (RFC 9110 section 10.2.3): seconds or an HTTP-date, in any of the three
@@ -27,26 +31,41 @@ final class RetryAfter {
 
   private RetryAfter() {}
 
+  /** Seconds with a fraction are no RFC's, but some servers send them. */
+  private static final Pattern SECONDS = Pattern.compile("([0-9]+)(\\.[0-9]*)?");
+
   /**
    * How long to wait, at most {@link RetrySettings#LONGEST}; zero if it says nothing, or nothing
    * that can be read.
    */
   static Duration parse(String value, Instant now) {
     String text = value.strip();
-    if (!text.isEmpty() && text.chars().allMatch(c -> c >= '0' && c <= '9')) {
-      return text.length() > MAX_DIGITS
-          ? RetrySettings.LONGEST
-          : RetrySettings.clamp(Duration.ofSeconds(Long.parseLong(text)));
+    Matcher seconds = SECONDS.matcher(text);
+    if (seconds.matches()) {
+      if (seconds.group(1).length() > MAX_DIGITS) {
+        return RetrySettings.LONGEST;
+      }
+      String number = text.substring(0, Math.min(text.length(), 2 * MAX_DIGITS));
+      return RetrySettings.clamp(
+          Duration.ofNanos(new BigDecimal(number).movePointRight(9).longValue()));
     }
+    return date(text, now)
+        .map(date -> RetrySettings.clamp(Duration.between(now, date)))
+        .orElse(Duration.ZERO);
+  }
+
+  /** An HTTP-date in any of its three forms; empty if it is none. */
+  static Optional<Instant> date(String value, Instant now) {
+    String text = value.strip();
     for (DateTimeFormatter form :
         List.of(DateTimeFormatter.RFC_1123_DATE_TIME, rfc850(now), ASCTIME)) {
       try {
-        return RetrySettings.clamp(Duration.between(now, Instant.from(form.parse(text))));
+        return Optional.of(Instant.from(form.parse(text)));
       } catch (DateTimeException | ArithmeticException e) {
         // Not of this form.
       }
     }
-    return Duration.ZERO;
+    return Optional.empty();
   }
 
   /** Two digits that seem to be more than 50 years ahead are of the past century. */

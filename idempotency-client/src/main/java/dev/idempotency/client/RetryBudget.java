@@ -9,7 +9,7 @@ public interface RetryBudget {
   /** Takes what one retry costs; false if there is not enough. */
   boolean tryRetry();
 
-  /** An operation got its result. */
+  /** A server answered with success. A refusal is none: a server that only refuses is not well. */
   void succeeded();
 
   /**

@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * Is told of every attempt. Thread-safe, and quick: it runs on the transport's threads. What it
- * throws is logged and changes nothing.
+ * Observes every attempt. Thread-safe, and quick: it runs on the caller's thread or the
+ * transport's. What it throws is logged and changes nothing.
  */
 public interface RetryListener {
 
@@ -24,7 +24,23 @@ public interface RetryListener {
     /** The budget is empty. */
     BUDGET,
     /** The caller cancelled it, or was interrupted. */
-    CANCELLED
+    CANCELLED,
+    /** The next attempt would be made when the server may have forgotten the key. */
+    KEY_EXPIRED;
+
+    /** For messages. */
+    String words() {
+      return switch (this) {
+        case FINAL -> "the answer was final";
+        case NOT_RETRYABLE -> "trying again does not help";
+        case ONCE_ONLY -> "it can be sent once only";
+        case ATTEMPTS -> "no attempts are left";
+        case DEADLINE -> "the deadline is reached";
+        case BUDGET -> "the retry budget of this server is empty";
+        case CANCELLED -> "it was cancelled";
+        case KEY_EXPIRED -> "the key expires";
+      };
+    }
   }
 
   /**
@@ -38,9 +54,9 @@ public interface RetryListener {
   default void retrying(int attempt, Verdict verdict, Optional<Throwable> cause, Duration delay) {}
 
   /**
-   * The operation is not tried again. Told once for each operation.
+   * The operation is not tried again. Called once for each operation.
    *
-   * @param attempts how many there were
+   * @param attempts how many there were; 0 if none was begun
    * @param verdict of the last one; {@link Verdict#UNKNOWN} if it was cancelled
    * @param stop why there is no further one
    */

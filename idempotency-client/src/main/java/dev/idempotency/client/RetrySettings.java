@@ -1,52 +1,46 @@
 package dev.idempotency.client;
 
-import dev.failsafe.spi.Scheduler;
 import java.time.Duration;
-import java.time.InstantSource;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.DoubleSupplier;
-import java.util.function.LongSupplier;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
-/**
- * How a client tries again. Immutable; nothing is global, but a budget may be shared.
- *
- * @see <a href="https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/">full
- *     jitter</a>
- */
+/** How a client tries again. Immutable and thread-safe; a budget may be shared between settings. */
 public final class RetrySettings {
 
   /** No setting and no hint of a server is longer: in nanoseconds it must fit a long, twice. */
   static final Duration LONGEST = Duration.ofDays(1);
 
+  private static final Duration LONGEST_KEY_LIFETIME = Duration.ofDays(36_500);
+  private static final int LARGEST_HELD_ANSWER = 64 * 1024 * 1024;
+
   final int maxAttempts;
   final Duration deadline;
   final Duration attemptTimeout;
-  final Duration baseDelay;
-  final Duration maxDelay;
+  final Duration keyLifetime;
+  final int heldAnswer;
+  final Backoff backoff;
   final RetryClassifier classifier;
-  final RetryBudget budget;
+  final Function<String, RetryBudget> budgets;
   final RetryListener listener;
-  final Scheduler scheduler;
-  final LongSupplier nanoTime;
-  final InstantSource clock;
-  final DoubleSupplier random;
+  final RetryTime time;
 
   private RetrySettings(Builder from) {
     this.maxAttempts = from.maxAttempts;
     this.deadline = from.deadline;
     this.attemptTimeout = from.attemptTimeout;
-    this.baseDelay = from.baseDelay;
-    this.maxDelay = from.maxDelay;
+    this.keyLifetime = from.keyLifetime;
+    this.heldAnswer = from.heldAnswer;
+    this.backoff = new Backoff(from.baseDelay, from.maxDelay, from.random);
     this.classifier = from.classifier;
-    this.budget = from.budget;
+    this.budgets = from.budgets;
     this.listener = from.listener;
-    this.scheduler = from.scheduler;
-    this.nanoTime = from.nanoTime;
-    this.clock = from.clock;
-    this.random = from.random;
+    this.time = from.time;
   }
 
-  /** The defaults, as the builder's methods tell them, with a budget of its own. */
+  /** The defaults, as the builder's methods state them, with budgets of its own. */
   public static RetrySettings defaults() {
     return builder().build();
   }
@@ -54,18 +48,6 @@ public final class RetrySettings {
   /** Starts from the defaults. */
   public static Builder builder() {
     return new Builder();
-  }
-
-  /**
-   * Up to twice as long with each attempt, anything from nothing to all of it; never before the
-   * server said, and then spread too, so that those who were told the same do not come at once.
-   */
-  Duration delay(int attempt, Duration floor) {
-    double ceiling = Math.min(maxDelay.toNanos(), baseDelay.toNanos() * Math.pow(2, attempt - 1.0));
-    if (!floor.isZero()) {
-      return clamp(floor).plusNanos((long) (random.getAsDouble() * baseDelay.toNanos()));
-    }
-    return Duration.ofNanos((long) (random.getAsDouble() * ceiling));
   }
 
   /** Zero to {@link #LONGEST}. */
@@ -81,12 +63,13 @@ public final class RetrySettings {
     private Duration attemptTimeout = Duration.ofSeconds(10);
     private Duration baseDelay = Duration.ofMillis(200);
     private Duration maxDelay = Duration.ofSeconds(10);
+    private Duration keyLifetime = Duration.ofHours(24);
+    private int heldAnswer = 1024 * 1024;
     private RetryClassifier classifier = RetryClassifier.standard();
-    private RetryBudget budget = RetryBudget.tokens(20, 0.2);
+    private Function<String, RetryBudget> budgets =
+        new AuthorityBudgets(() -> RetryBudget.tokens(10, 0.1));
     private RetryListener listener = new RetryListener() {};
-    private Scheduler scheduler = Scheduler.DEFAULT;
-    private LongSupplier nanoTime = System::nanoTime;
-    private InstantSource clock = InstantSource.system();
+    private RetryTime time = new SystemTime();
     private DoubleSupplier random = () -> ThreadLocalRandom.current().nextDouble();
 
     private Builder() {}
@@ -102,7 +85,7 @@ public final class RetrySettings {
 
     /** For all attempts and the delays between them; above zero, at most a day, default 30 s. */
     public Builder deadline(Duration total) {
-      this.deadline = positive("deadline", total);
+      this.deadline = positive("deadline", total, LONGEST);
       return this;
     }
 
@@ -111,19 +94,51 @@ public final class RetrySettings {
      * 10 s.
      */
     public Builder attemptTimeout(Duration timeout) {
-      this.attemptTimeout = positive("attemptTimeout", timeout);
+      this.attemptTimeout = positive("attemptTimeout", timeout, LONGEST);
       return this;
     }
 
-    /** The longest first delay; doubled with each attempt; above zero, default 200 ms. */
+    /**
+     * The longest first delay; doubled with each attempt; above zero, at most a day, default 200
+     * ms.
+     */
     public Builder baseDelay(Duration delay) {
-      this.baseDelay = positive("baseDelay", delay);
+      this.baseDelay = positive("baseDelay", delay, LONGEST);
       return this;
     }
 
-    /** What doubling stops at; above zero, default 10 s. A server's hint may be longer. */
+    /**
+     * Where doubling ends; at least {@code baseDelay}, at most a day, default 10 s. A server's hint
+     * may be longer.
+     */
     public Builder maxDelay(Duration delay) {
-      this.maxDelay = positive("maxDelay", delay);
+      this.maxDelay = positive("maxDelay", delay, LONGEST);
+      return this;
+    }
+
+    /**
+     * How long the server remembers a key, where its answers do not say ({@code
+     * Idempotency-Key-Expires}); above zero, at most 100 years, default 24 h. Counted from the time
+     * in the key (a UUID of version 7 has one), or else from the first attempt. Nothing is sent
+     * later: see {@link KeyExpiredException}.
+     */
+    public Builder keyLifetime(Duration lifetime) {
+      this.keyLifetime = positive("keyLifetime", lifetime, LONGEST_KEY_LIFETIME);
+      return this;
+    }
+
+    /**
+     * Up to how many bytes of an HTTP answer are held back until it is complete; 0 to 64 MiB,
+     * default 1 MiB. A connection that breaks within them costs an attempt, and the caller's body
+     * handler sees the final answer only. What is longer is handed over as it comes, and is not
+     * tried again once that has begun. 0 hands over at the headers.
+     */
+    public Builder heldAnswer(int bytes) {
+      if (bytes < 0 || bytes > LARGEST_HELD_ANSWER) {
+        throw new IllegalArgumentException(
+            "heldAnswer must be 0 to " + LARGEST_HELD_ANSWER + " bytes, but is " + bytes);
+      }
+      this.heldAnswer = bytes;
       return this;
     }
 
@@ -133,28 +148,53 @@ public final class RetrySettings {
       return this;
     }
 
-    /** What limits retries over all operations; default 20 tokens, 0.2 back with each success. */
+    /** One budget for all servers, which may be shared with other settings. */
     public Builder budget(RetryBudget bucket) {
-      this.budget = bucket;
+      this.budgets = authority -> bucket;
       return this;
     }
 
-    /** Who is told; default nobody. */
-    public Builder listener(RetryListener told) {
-      this.listener = told;
+    /**
+     * A budget for each server (host and port), so that one that is down does not take the retries
+     * of the others; default 10 tokens, 0.1 back with each success.
+     *
+     * @param factory makes the budget of a server that is called for the first time; thread-safe
+     */
+    public Builder budgetPerAuthority(Supplier<RetryBudget> factory) {
+      this.budgets = new AuthorityBudgets(factory);
       return this;
     }
 
-    /** Where attempts start and time-outs are kept; default Failsafe's own threads. */
-    Builder time(Scheduler threads, LongSupplier nanos, InstantSource wall, DoubleSupplier jitter) {
-      this.scheduler = threads;
-      this.nanoTime = nanos;
-      this.clock = wall;
+    /** Who is notified of every attempt; default nobody. */
+    public Builder listener(RetryListener observer) {
+      this.listener = observer;
+      return this;
+    }
+
+    /**
+     * Where calls without a waiting thread ({@code sendAsync}, gRPC) go on: their later attempts,
+     * time-outs and what depends on their futures. Default a pool of daemon threads that grows as
+     * needed and is used for nothing else. Blocking calls stay on their caller's thread.
+     *
+     * @param threads must not run tasks on the thread that submits them; while all of its threads
+     *     are blocked, time-outs are late
+     */
+    public Builder executor(Executor threads) {
+      this.time = new SystemTime(threads);
+      return this;
+    }
+
+    Builder time(RetryTime clocks, DoubleSupplier jitter) {
+      this.time = clocks;
       this.random = jitter;
       return this;
     }
 
-    /** The settings. */
+    /**
+     * The settings.
+     *
+     * @throws IllegalArgumentException if {@code maxDelay} is shorter than {@code baseDelay}
+     */
     public RetrySettings build() {
       if (maxDelay.compareTo(baseDelay) < 0) {
         throw new IllegalArgumentException(
@@ -163,10 +203,10 @@ public final class RetrySettings {
       return new RetrySettings(this);
     }
 
-    private static Duration positive(String name, Duration value) {
-      if (value.isZero() || value.isNegative() || value.compareTo(LONGEST) > 0) {
+    private static Duration positive(String name, Duration value, Duration most) {
+      if (value.isZero() || value.isNegative() || value.compareTo(most) > 0) {
         throw new IllegalArgumentException(
-            name + " must be above zero and at most " + LONGEST + ", but is " + value);
+            name + " must be above zero and at most " + most + ", but is " + value);
       }
       return value;
     }

@@ -22,20 +22,20 @@ class ArchitectureTest {
     noClasses()
         .that()
         .haveNameNotMatching(
-            ".*\\.(Grpc\\w+|RetriedCall|KeyFields|MicrometerRetryListener)(\\$.*)?")
+            ".*\\.(Grpc\\w+|RetriedCall|CallProgress|StreamProgress|KeyFields|MicrometerRetryListener)(\\$.*)?")
         .should()
         .dependOnClassesThat(
             not(
                 resideInAnyPackage(
                     "java..",
                     "javax.net.ssl..",
-                    "dev.failsafe..",
                     "com.fasterxml.jackson.core..",
                     "org.jspecify..",
                     "dev.idempotency.client")))
         .orShould()
         .dependOnClassesThat()
-        .haveNameMatching(".*\\.(Grpc\\w+|RetriedCall|KeyFields|MicrometerRetryListener)")
+        .haveNameMatching(
+            ".*\\.(Grpc\\w+|RetriedCall|CallProgress|StreamProgress|KeyFields|MicrometerRetryListener)")
         .check(OURS);
   }
 

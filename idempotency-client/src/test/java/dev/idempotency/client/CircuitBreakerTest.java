@@ -69,10 +69,7 @@ class CircuitBreakerTest {
 
   private CompletableFuture<HttpResult<String>> send(RetryClassifier classifier) {
     RetrySettings settings =
-        RetrySettings.builder()
-            .classifier(classifier)
-            .time(time, time::nanoTime, time, () -> 1)
-            .build();
+        RetrySettings.builder().classifier(classifier).time(time, () -> 1).build();
     RetryingHttpClient client =
         RetryingHttpClient.create(new BreakerTransport(breaker, server), settings);
     CompletableFuture<HttpResult<String>> result =
@@ -120,12 +117,7 @@ class CircuitBreakerTest {
     server.script(status(201));
     var unused =
         time.schedule(
-            () -> {
-              breaker.transitionToHalfOpenState();
-              return true;
-            },
-            1,
-            java.util.concurrent.TimeUnit.SECONDS);
+            breaker::transitionToHalfOpenState, java.time.Duration.ofSeconds(1).toNanos());
     assertThat(send(patient).get().attempts()).isEqualTo(4);
     assertThat(server.seen).hasSize(1);
   }

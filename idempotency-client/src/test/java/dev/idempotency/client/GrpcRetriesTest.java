@@ -394,8 +394,7 @@ class GrpcRetriesTest {
 
     ManualTime time = new ManualTime();
     ScriptedServer http = new ScriptedServer(time, ScriptedServer.Reply.status(503));
-    RetrySettings settings =
-        RetrySettings.builder().budget(shared).time(time, time::nanoTime, time, () -> 1).build();
+    RetrySettings settings = RetrySettings.builder().budget(shared).time(time, () -> 1).build();
     var unused =
         RetryingHttpClient.create(http, settings)
             .sendAsync(

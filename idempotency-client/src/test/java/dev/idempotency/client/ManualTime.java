@@ -1,18 +1,20 @@
 package dev.idempotency.client;
 
-import dev.failsafe.spi.Scheduler;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.PriorityQueue;
-import java.util.concurrent.Callable;
 import java.util.concurrent.Delayed;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
-/** Time that stands still, and runs what is due when a test says so. Used by one thread. */
-final class ManualTime implements Scheduler, InstantSource {
+/**
+ * Time that stands still, and runs what is due when a test says so, or waits. Used by one thread.
+ */
+final class ManualTime implements RetryTime {
 
   static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
 
@@ -23,14 +25,13 @@ final class ManualTime implements Scheduler, InstantSource {
   /** How much later than planned everything starts, as on a busy machine. */
   Duration lag = Duration.ZERO;
 
-  private final class Task extends FutureTask<Object> implements ScheduledFuture<Object> {
+  private final class Task extends FutureTask<Void> implements ScheduledFuture<Void> {
 
     private final long at;
     private final long number = order++;
 
-    @SuppressWarnings("unchecked")
-    Task(Callable<?> body, long at) {
-      super((Callable<Object>) body);
+    Task(Runnable body, long at) {
+      super(body, null);
       this.at = at;
     }
 
@@ -48,13 +49,14 @@ final class ManualTime implements Scheduler, InstantSource {
   }
 
   @Override
-  public ScheduledFuture<?> schedule(Callable<?> body, long delay, TimeUnit unit) {
-    Task task = new Task(body, nanos + unit.toNanos(delay) + (delay > 0 ? lag.toNanos() : 0));
+  public ScheduledFuture<?> schedule(Runnable body, long delay) {
+    Task task = new Task(body, nanos + Math.max(0, delay) + (delay > 0 ? lag.toNanos() : 0));
     due.add(task);
     return task;
   }
 
-  long nanoTime() {
+  @Override
+  public long nanoTime() {
     return nanos;
   }
 
@@ -67,6 +69,25 @@ final class ManualTime implements Scheduler, InstantSource {
     return START.plusNanos(nanos);
   }
 
+  /** Waits by running what is due. */
+  @Override
+  public <T> T await(Future<T> future, long most)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    long end = nanos + Math.max(0, most);
+    while (!future.isDone() && !due.isEmpty() && due.element().at <= end) {
+      runNext();
+    }
+    if (!future.isDone()) {
+      nanos = Math.max(nanos, end) + (most > 0 ? lag.toNanos() : 0);
+    }
+    return future.get(0, TimeUnit.NANOSECONDS);
+  }
+
+  /** Lets time pass, with nothing to do. */
+  void pass(Duration time) {
+    nanos += time.toNanos();
+  }
+
   /** Runs everything, moving the clock to each task's time. */
   void runAll() {
     runUntil(Duration.ofDays(1000));
@@ -75,11 +96,15 @@ final class ManualTime implements Scheduler, InstantSource {
   /** Runs what is due up to a time since the start, and leaves the clock at the last task's. */
   void runUntil(Duration end) {
     while (!due.isEmpty() && due.element().at <= end.toNanos()) {
-      Task task = due.remove();
-      if (!task.isCancelled()) {
-        nanos = Math.max(nanos, task.at);
-        task.run();
-      }
+      runNext();
+    }
+  }
+
+  private void runNext() {
+    Task task = due.remove();
+    if (!task.isCancelled()) {
+      nanos = Math.max(nanos, task.at);
+      task.run();
     }
   }
 }

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** RFC 9110 sections 10.2.3 and 5.6.7. */
@@ -50,12 +51,19 @@ class RetryAfterTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"0.5, 500", "1.5, 1500", "2., 2000", "0.0000000001, 0", "1.99999999999999999, 1999"})
+  void fractionsThatNoRfcKnowsAreReadAllTheSame(String text, long millis) {
+    assertThat(at("1994-11-06T08:49:00Z", text).toMillis()).isEqualTo(millis);
+  }
+
+  @ParameterizedTest
   @ValueSource(
       strings = {
         "",
+        ".5",
+        "1.2.3",
         "soon",
         "-5",
-        "1.5",
         "Sunday, 06 Nov 1994 08:49:37 GMT",
         "Sunday, 06-Nov-94 08:49:37 CET",
         "Sun Nov 31 08:49:37 1994",

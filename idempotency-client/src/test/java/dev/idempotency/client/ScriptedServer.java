@@ -18,7 +18,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Flow;
-import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLSession;
 
 /** Answers requests by a script, in manual time; the last reply is repeated. */
@@ -77,6 +76,7 @@ final class ScriptedServer implements HttpTransport {
 
   final List<Seen> seen = new ArrayList<>();
   int cancelled;
+  int unread;
   private final ManualTime time;
   private final Deque<Reply> script = new ArrayDeque<>();
 
@@ -115,17 +115,19 @@ final class ScriptedServer implements HttpTransport {
     if (reply.status() != 0 || reply.failure() != null) {
       var unusedToo =
           time.schedule(
-              () ->
-                  reply.failure() != null
-                      ? answer.completeExceptionally(reply.failure())
-                      : answer.complete(respond(request, handler, reply)),
-              reply.after().toNanos(),
-              TimeUnit.NANOSECONDS);
+              () -> {
+                if (reply.failure() != null) {
+                  answer.completeExceptionally(reply.failure());
+                } else {
+                  answer.complete(respond(request, handler, reply));
+                }
+              },
+              reply.after().toNanos());
     }
     return answer;
   }
 
-  private static <T> HttpResponse<T> respond(
+  private <T> HttpResponse<T> respond(
       HttpRequest request, HttpResponse.BodyHandler<T> handler, Reply reply) {
     Map<String, List<String>> lists = new java.util.HashMap<>();
     reply.headers().forEach((name, value) -> lists.put(name, List.of(value)));
@@ -155,7 +157,9 @@ final class ScriptedServer implements HttpTransport {
           public void request(long n) {}
 
           @Override
-          public void cancel() {}
+          public void cancel() {
+            unread++;
+          }
         });
     // Byte by byte for small bodies: no reader may rely on where buffers end.
     int step = bytes.length > 10_000 ? 1_000 : 1;

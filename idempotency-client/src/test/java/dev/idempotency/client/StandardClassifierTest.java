@@ -8,22 +8,26 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpTimeoutException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.UnresolvedAddressException;
+import java.security.cert.CertificateException;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The table of {@code docs/client.md}, row by row. */
 class StandardClassifierTest {
@@ -43,7 +47,7 @@ class StandardClassifierTest {
   @Test
   void everyStatusHasItsVerdict() {
     Set<Integer> tooEarlyOrTooMany = Set.of(425, 429);
-    Set<Integer> nothingOfTheKey = Set.of(307, 308, 401, 403, 407);
+    Set<Integer> nothingOfTheKey = Set.of(301, 302, 307, 308, 401, 403, 407);
     IntStream.rangeClosed(100, 599)
         .forEach(
             status -> {
@@ -68,6 +72,7 @@ class StandardClassifierTest {
   @CsvSource({
     "409, in-flight, IN_FLIGHT",
     "409, outcome-unknown, UNKNOWN",
+    "412, key-expired, UNKNOWN",
     "503, store-unavailable, NOT_EXECUTED",
     "503, bodies-full, NOT_EXECUTED",
     "409, response-not-kept, FINAL",
@@ -81,6 +86,25 @@ class StandardClassifierTest {
   })
   void ourServersProblemsAreKnown(int status, String slug, Verdict expected) {
     assertThat(http(status, slug, false)).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "409, in-flight, UNKNOWN",
+    "409, outcome-unknown, UNKNOWN",
+    "503, store-unavailable, FINAL",
+    "422, key-reused, FINAL",
+  })
+  void aProblemThatSomebodyRecordedIsNoWordOfTheServerThatReplaysIt(
+      int status, String slug, Verdict expected) {
+    assertThat(http(status, slug, true)).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {200, 201, 409, 503})
+  void anAnswerFromElsewhereIsNoResult(int status) {
+    Answer.Http replayed = new Answer.Http(status, Optional.empty(), true);
+    assertThat(TABLE.classify(replayed.withRedirect())).isEqualTo(Verdict.UNKNOWN);
   }
 
   @Test
@@ -99,6 +123,13 @@ class StandardClassifierTest {
         Arguments.of(new UnknownHostException(), Verdict.NOT_EXECUTED),
         Arguments.of(new UnresolvedAddressException(), Verdict.NOT_EXECUTED),
         Arguments.of(new SSLHandshakeException("cut"), Verdict.NOT_EXECUTED),
+        Arguments.of(untrusted(), Verdict.REFUSED),
+        Arguments.of(new SSLPeerUnverifiedException("another name"), Verdict.REFUSED),
+        Arguments.of(new SocketTimeoutException("Connect timed out"), Verdict.NOT_EXECUTED),
+        Arguments.of(
+            new SocketTimeoutException("failed to connect to /10.0.0.1 after 100ms"),
+            Verdict.NOT_EXECUTED),
+        Arguments.of(new SocketTimeoutException("Read timed out"), Verdict.MAYBE_EXECUTED),
         Arguments.of(new HttpTimeoutException("late"), Verdict.MAYBE_EXECUTED),
         Arguments.of(new SocketException("reset"), Verdict.MAYBE_EXECUTED),
         Arguments.of(new EOFException(), Verdict.MAYBE_EXECUTED),
@@ -108,6 +139,27 @@ class StandardClassifierTest {
         Arguments.of(
             new IOException("HTTP/1.1 header parser received no bytes"), Verdict.MAYBE_EXECUTED),
         Arguments.of(new IllegalStateException("a body handler's"), Verdict.UNKNOWN));
+  }
+
+  private static SSLHandshakeException untrusted() {
+    SSLHandshakeException untrusted = new SSLHandshakeException("PKIX path building failed");
+    untrusted.initCause(new CertificateException("not trusted"));
+    return untrusted;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "UNAVAILABLE, NOT_EXECUTED",
+    "DEADLINE_EXCEEDED, NOT_EXECUTED",
+    "RESOURCE_EXHAUSTED, NOT_EXECUTED",
+    "UNAUTHENTICATED, REFUSED",
+    "INTERNAL, REFUSED",
+    "CANCELLED, REFUSED",
+    "UNKNOWN, REFUSED",
+  })
+  void whatNoServerActedOnWasNotExecuted(String code, Verdict expected) {
+    assertThat(TABLE.classify(new Answer.Grpc(code, Optional.empty(), false, false, false, true)))
+        .isEqualTo(expected);
   }
 
   @ParameterizedTest
@@ -132,6 +184,7 @@ class StandardClassifierTest {
     "UNAVAILABLE, IDEMPOTENCY_KEY_IN_FLIGHT, true, false, IN_FLIGHT",
     "FAILED_PRECONDITION, '', false, false, FINAL",
     "FAILED_PRECONDITION, IDEMPOTENCY_OUTCOME_UNKNOWN, false, false, UNKNOWN",
+    "FAILED_PRECONDITION, IDEMPOTENCY_KEY_EXPIRED, false, false, UNKNOWN",
     "FAILED_PRECONDITION, IDEMPOTENCY_KEY_REUSED, false, false, FINAL",
     "FAILED_PRECONDITION, IDEMPOTENCY_RESULT_NOT_KEPT, false, false, FINAL",
     "INTERNAL, IDEMPOTENCY_CHECK_FAILED, false, false, REFUSED",
@@ -153,7 +206,14 @@ class StandardClassifierTest {
     Optional<String> why = reason.isEmpty() ? Optional.empty() : Optional.of(reason);
     assertThat(TABLE.classify(new Answer.Grpc(code, why, hint, tooLarge, false)))
         .isEqualTo(expected);
+    // What is in flight or unknown is no result, also where somebody recorded it as one.
+    boolean noResult =
+        Set.of(
+                "IDEMPOTENCY_KEY_IN_FLIGHT",
+                "IDEMPOTENCY_OUTCOME_UNKNOWN",
+                "IDEMPOTENCY_KEY_EXPIRED")
+            .contains(reason);
     assertThat(TABLE.classify(new Answer.Grpc(code, why, hint, tooLarge, true)))
-        .isEqualTo(Verdict.FINAL);
+        .isEqualTo(noResult ? Verdict.UNKNOWN : Verdict.FINAL);
   }
 }

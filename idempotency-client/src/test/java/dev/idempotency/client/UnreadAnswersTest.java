@@ -8,25 +8,15 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.http.HttpClient;
-import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse.BodyHandler;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.net.http.HttpResponse.BodySubscriber;
 import java.net.http.HttpResponse.BodySubscribers;
-import java.net.http.HttpResponse.ResponseInfo;
-import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Flow;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -36,15 +26,10 @@ class UnreadAnswersTest {
 
   private final ManualTime time = new ManualTime();
   private final ScriptedServer server = new ScriptedServer(time, status(201));
-  private final AtomicInteger ended = new AtomicInteger();
 
   private RetryingHttpClient client(RetryClassifier table) {
     return RetryingHttpClient.create(
-        server,
-        RetrySettings.builder()
-            .classifier(table)
-            .time(time, time::nanoTime, time, () -> 1)
-            .build());
+        server, RetrySettings.builder().classifier(table).time(time, () -> 1).build());
   }
 
   private <T> HttpResult<T> send(BodyHandler<T> handler) throws Exception {
@@ -62,46 +47,55 @@ class UnreadAnswersTest {
     }
   }
 
-  private static <T> BodyHandler<T> mapped(Function<String, T> body) {
-    return info -> BodySubscribers.mapping(BodySubscribers.ofString(UTF_8), body);
-  }
-
   @Test
-  void theStreamOfAnAnswerThatIsTriedAgainIsClosedSoThatItsConnectionIsFree() throws Exception {
-    server.script(status(503), problem(409, "in-flight"), status(201));
-    HttpResult<InputStream> result =
+  void theCallersHandlerSeesTheFinalAnswerOnly() throws Exception {
+    server.script(status(503).body("down"), problem(409, "in-flight"), status(200).body("done"));
+    List<Integer> seen = new ArrayList<>();
+    HttpResult<String> result =
         send(
-            mapped(
-                text ->
-                    new ByteArrayInputStream(text.getBytes(UTF_8)) {
-                      @Override
-                      public void close() throws IOException {
-                        ended.incrementAndGet();
-                        throw new IOException("closing fails, which changes nothing");
-                      }
-                    }));
+            info -> {
+              seen.add(info.statusCode());
+              return BodySubscribers.ofString(UTF_8);
+            });
+    assertThat(result.body()).isEqualTo("done");
     assertThat(result.attempts()).isEqualTo(3);
-    // Not the one that the caller gets.
-    assertThat(ended).hasValue(2);
+    assertThat(seen).containsExactly(200);
   }
 
   @Test
-  void aPublisherThatIsNotReadIsCancelled() throws Exception {
-    server.script(status(503), status(201));
-    Flow.Subscription subscription =
-        new Flow.Subscription() {
-          @Override
-          public void request(long n) {}
+  void theAnswerOfAnUnknownOutcomeIsNotShownToTheHandlerEither() {
+    server.script(status(503).body("down"));
+    List<Integer> seen = new ArrayList<>();
+    assertThatThrownBy(
+            () ->
+                send(
+                    info -> {
+                      seen.add(info.statusCode());
+                      return BodySubscribers.discarding();
+                    }))
+        .isInstanceOfSatisfying(
+            OutcomeUnknownException.class,
+            e -> assertThat(e.response().orElseThrow().body()).isEqualTo("down"));
+    assertThat(seen).isEmpty();
+  }
 
-          @Override
-          public void cancel() {
-            ended.incrementAndGet();
-          }
-        };
-    HttpResult<Flow.Publisher<String>> result =
-        send(mapped(text -> subscriber -> subscriber.onSubscribe(subscription)));
-    assertThat(result.attempts()).isEqualTo(2);
-    assertThat(ended).hasValue(1);
+  @Test
+  void anEndlessRefusalIsNotReadBeyondWhatTheClassifierSees() throws Exception {
+    server.script(status(503).body("x".repeat(200_000)), status(201));
+    assertThat(send(BodyHandlers.ofString()).attempts()).isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 1_048_576, 3_000_000})
+  void everySizeOfAnAnswerArrivesWhole(int size) throws Exception {
+    String text = "0123456789".repeat(size / 10 + 1);
+    server.script(status(200).body(text));
+    assertThat(send(BodyHandlers.ofString()).body()).isEqualTo(text);
+    HttpResult<InputStream> streamed = send(BodyHandlers.ofInputStream());
+    try (InputStream body = streamed.body()) {
+      byte[] start = body.readNBytes(Math.min(text.length(), 10_000));
+      assertThat(text).startsWith(new String(start, UTF_8));
+    }
   }
 
   @Test
@@ -122,65 +116,17 @@ class UnreadAnswersTest {
   }
 
   @Test
-  void aReaderOfADocumentThatThrowsEndsItsBodyInsteadOfLeavingItOpen() {
-    BodyHandler<String> throwing =
-        info ->
-            new BodySubscriber<>() {
-              @Override
-              public CompletionStage<String> getBody() {
-                return new CompletableFuture<>();
-              }
-
-              @Override
-              public void onSubscribe(Flow.Subscription subscription) {
-                subscription.request(1);
-              }
-
-              @Override
-              public void onNext(List<ByteBuffer> item) {
-                throw new IllegalStateException("cannot be read, for the test");
-              }
-
-              @Override
-              public void onError(Throwable failure) {}
-
-              @Override
-              public void onComplete() {}
-            };
-    BodySubscriber<String> reading = new ProblemReader<>(throwing).apply(problemDocument());
-    reading.onSubscribe(
-        new Flow.Subscription() {
-          @Override
-          public void request(long n) {}
-
-          @Override
-          public void cancel() {
-            ended.incrementAndGet();
-          }
-        });
-    reading.onNext(List.of(ByteBuffer.wrap("{}".getBytes(UTF_8))));
-    reading.onComplete();
-    assertThat(reading.getBody().toCompletableFuture()).isCompletedExceptionally();
-    assertThat(ended).hasValue(1);
-  }
-
-  private static ResponseInfo problemDocument() {
-    return new ResponseInfo() {
-      @Override
-      public int statusCode() {
-        return 409;
-      }
-
-      @Override
-      public HttpHeaders headers() {
-        return HttpHeaders.of(
-            Map.of("Content-Type", List.of("application/problem+json")), (name, value) -> true);
-      }
-
-      @Override
-      public HttpClient.Version version() {
-        return HttpClient.Version.HTTP_1_1;
-      }
-    };
+  void aHandlerThatThrowsLeavesTheOutcomeUnknownAndTheKeyKnown() {
+    server.script(status(201).body("done"));
+    IllegalStateException fault = new IllegalStateException("cannot be read, for the test");
+    assertThatThrownBy(
+            () ->
+                send(
+                    info -> {
+                      throw fault;
+                    }))
+        .isInstanceOf(OutcomeUnknownException.class)
+        .hasCause(fault);
+    assertThat(server.seen).hasSize(1);
   }
 }
