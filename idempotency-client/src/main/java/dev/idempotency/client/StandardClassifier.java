@@ -102,8 +102,7 @@ final class StandardClassifier implements RetryClassifier {
     }
     return switch (reason) {
       case "IDEMPOTENCY_STORE_UNAVAILABLE", "IDEMPOTENCY_HANDLERS_BUSY" -> Verdict.NOT_EXECUTED;
-      case "IDEMPOTENCY_CHECK_FAILED", "IDEMPOTENCY_POLICY_INVALID" ->
-          Verdict.REFUSED;
+      case "IDEMPOTENCY_CHECK_FAILED", "IDEMPOTENCY_POLICY_INVALID" -> Verdict.REFUSED;
       default -> ofCode(answer);
     };
   }
