@@ -63,6 +63,12 @@ public final class FaultProxy implements AutoCloseable {
     /** It arrives when the latch opens, even if the sender is gone by then. */
     record Hold(CountDownLatch until) implements Action {}
 
+    /** Another arrives instead. */
+    record Replace(byte[] with) implements Action {}
+
+    /** It arrives, each byte so long after the one before. */
+    record Drip(Duration between) implements Action {}
+
     /** Its first bytes arrive, then both ends see the connection closed. */
     record Cut(int afterBytes) implements Action {}
   }
@@ -255,7 +261,11 @@ public final class FaultProxy implements AutoCloseable {
         if (direction == Direction.REQUEST) {
           asked.add(command);
         }
-        out.write(bytes);
+        if (action instanceof Action.Drip drip) {
+          drip(bytes, drip.between(), out);
+          continue;
+        }
+        out.write(action instanceof Action.Replace other ? other.with() : bytes);
       }
     } catch (IOException e) {
       // One end is gone: closing both is all there is to do.
@@ -264,6 +274,16 @@ public final class FaultProxy implements AutoCloseable {
     } finally {
       sockets.remove(from);
       sockets.remove(to);
+    }
+  }
+
+  private void drip(byte[] bytes, Duration between, OutputStream out)
+      throws IOException, InterruptedException {
+    for (byte each : bytes) {
+      if (closed.await(between.toNanos(), TimeUnit.NANOSECONDS)) {
+        return;
+      }
+      out.write(each);
     }
   }
 

@@ -8,7 +8,6 @@ import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -82,14 +81,14 @@ final class EvictionCheck {
     String found;
     try {
       found = policy();
-    } catch (JedisException | IllegalStateException e) {
+    } catch (RuntimeException | Error e) {
       // What was known stays: silence is neither a new danger nor the end of one.
       LOG.log(
           System.Logger.Level.WARNING,
           "Redis did not tell its maxmemory-policy, is used all the same, and will be asked again;"
               + " if it evicts records, finished operations run again: allow INFO, and see to it"
               + " that the policy is noeviction: "
-              + e.getMessage());
+              + RedisErrors.shown(e));
       return;
     }
     String before = unsafePolicy;
@@ -106,11 +105,11 @@ final class EvictionCheck {
    * hides no other.
    */
   private String policy() {
-    if (!(jedis instanceof RedisClusterClient cluster)) {
+    if (!ClusterNodes.isCluster(jedis)) {
       return policyIn(jedis.info("memory"));
     }
     RuntimeException silence = null;
-    for (ConnectionPool node : cluster.getClusterNodes().values()) {
+    for (ConnectionPool node : ClusterNodes.pools(jedis)) {
       try (Connection connection = node.getResource()) {
         String found = policyIn(new Jedis(connection).info("memory"));
         if (!found.equals(SAFE)) {

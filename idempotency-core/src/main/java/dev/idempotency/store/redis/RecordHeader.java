@@ -172,6 +172,11 @@ record RecordHeader(
     return header;
   }
 
+  /** Milliseconds that are left of the lease, below zero once it is over. */
+  long leaseLeft(long pttl) {
+    return leaseMillis - (ttlMillis - pttl);
+  }
+
   boolean has(int flag) {
     return (flags & flag) != 0;
   }

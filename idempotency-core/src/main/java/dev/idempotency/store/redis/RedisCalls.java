@@ -1,20 +1,21 @@
 package dev.idempotency.store.redis;
 
 import dev.idempotency.store.StoreException;
-import java.net.ConnectException;
-import java.net.SocketException;
+import dev.idempotency.store.StoreException.Reason;
+import java.time.Duration;
 import java.util.function.Supplier;
-import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * Runs commands with a bounded number of attempts, and says what their failures mean. Every command
- * that goes through here may be sent twice. Immutable and thread-safe.
+ * Runs commands with a bounded number of attempts in a bounded time, and says what their failures
+ * mean. Every command that goes through here may be sent twice. Thread-safe.
  *
- * @param attempts sends of one command at most, at least 1
+ * <p>Nothing but a {@link StoreException} leaves it: whatever a reply, Jedis or this package throws
+ * becomes one, an {@code Error} too. A {@code StackOverflowError} or an {@code OutOfMemoryError}
+ * can be the work of a single reply.
  */
-record RedisCalls(int attempts) {
+final class RedisCalls implements AutoCloseable {
 
   /**
    * Connections that were closed while they lay in the pool say nothing about Redis now, and there
@@ -22,70 +23,108 @@ record RedisCalls(int attempts) {
    */
   private static final int STALE_CONNECTIONS = 64;
 
-  RedisCalls {
-    if (attempts < 1) {
-      throw new IllegalArgumentException("attempts must be at least 1, but is " + attempts);
-    }
+  /** As above, where a client does not say which of its connections are new. */
+  private static final int STALE_CONNECTIONS_UNWATCHED = 8;
+
+  private final int attempts;
+  private final boolean watched;
+  private final CallDeadlines deadlines;
+
+  /**
+   * A runner of commands.
+   *
+   * @param attempts sends of one command at most, at least 1
+   * @param callTimeout for one call with all its attempts
+   * @param watched whether connections are borrowed through {@link WatchedConnections}
+   */
+  RedisCalls(int attempts, Duration callTimeout, boolean watched) {
+    this.attempts = attempts;
+    this.watched = watched;
+    this.deadlines = new CallDeadlines(callTimeout);
   }
 
   /**
    * Calls, again if the connection failed.
    *
-   * @throws StoreException if no attempt had an answer, or the answer was an error
+   * @param command sends, and makes sense of the reply
+   * @throws StoreException if no attempt had an answer, or the answer was an error or none at all
    */
   <T> T call(String verb, Supplier<T> command) {
-    int stale = 0;
-    boolean firstSend = true;
-    for (int attempt = 1; ; attempt++) {
-      try {
-        return command.get();
-      } catch (JedisDataException e) {
-        throw answered(verb, e, firstSend);
-      } catch (JedisException e) {
-        firstSend = false;
-        if (isClosedByPeer(e) && stale < STALE_CONNECTIONS) {
-          stale++;
-          attempt--;
-          continue;
+    try (CallDeadlines.Call call = deadlines.start()) {
+      return new Attempts(verb, call).run(command);
+    }
+  }
+
+  /** The attempts of one call. */
+  private final class Attempts {
+
+    private final String verb;
+    private final CallDeadlines.Call call;
+    private int stale;
+    private boolean maybeSent;
+
+    Attempts(String verb, CallDeadlines.Call call) {
+      this.verb = verb;
+      this.call = call;
+    }
+
+    <T> T run(Supplier<T> command) {
+      for (int attempt = 1; ; attempt++) {
+        call.startAttempt();
+        try {
+          return command.get();
+        } catch (StoreException e) {
+          throw e;
+        } catch (JedisDataException e) {
+          throw RedisErrors.refused(verb, e, !maybeSent && call.borrowed() <= 1);
+        } catch (JedisException e) {
+          // Also the pool's own failures: a broken connection that could not be replaced surfaces
+          // as a plain JedisException.
+          maybeSent |= watched ? call.maySend() : !RedisErrors.isUnsent(e);
+          if (isStale(e) && !call.isExpired()) {
+            stale++;
+            attempt--;
+          } else if (attempt == attempts || call.isExpired()) {
+            throw unanswered(attempt, e);
+          }
+        } catch (RuntimeException | Error e) {
+          call.disconnect();
+          throw RedisErrors.unexpected(verb, e);
         }
-        // Also the pool's own failures: a broken connection that could not be replaced surfaces
-        // as a plain JedisException.
-        if (attempt == attempts) {
-          throw new StoreException(
-              StoreException.Reason.UNAVAILABLE,
-              "Redis did not answer " + verb + " (" + attempts + " attempts): " + e.getMessage(),
-              e);
-        }
-      } catch (IllegalStateException e) {
-        throw new StoreException(StoreException.Reason.UNAVAILABLE, "the Redis store is closed", e);
       }
     }
-  }
 
-  /** Closed at the other end: told at once, unlike a timeout, and not while connecting. */
-  private static boolean isClosedByPeer(JedisException e) {
-    if (!(e instanceof JedisConnectionException)) {
-      return false;
+    private boolean isStale(JedisException e) {
+      boolean idleBefore =
+          watched
+              ? call.maySend() && !call.isFresh() && stale < STALE_CONNECTIONS
+              : stale < STALE_CONNECTIONS_UNWATCHED;
+      return idleBefore && RedisErrors.isClosedByPeer(e);
     }
-    Throwable cause = e.getCause();
-    return cause == null
-        ? String.valueOf(e.getMessage()).startsWith("Unexpected end of stream")
-        : cause instanceof SocketException && !(cause instanceof ConnectException);
-  }
 
-  private static StoreException answered(String verb, JedisDataException e, boolean firstSend) {
-    String message = String.valueOf(e.getMessage());
-    if (message.contains("WRONGTYPE")) {
+    private StoreException unanswered(int attempt, JedisException e) {
+      String how =
+          call.isExpired()
+              ? " within the callTimeout of " + deadlines.atMost()
+              : " (" + attempt + " attempts)";
       return new StoreException(
-          StoreException.Reason.CORRUPT,
-          "another kind of Redis value stands at the record's key; use a keyPrefix of its own",
-          e);
+          maybeSent ? Reason.UNAVAILABLE : Reason.REFUSED,
+          (maybeSent ? "Redis did not answer " : "no connection to Redis for ")
+              + verb
+              + how
+              + ": "
+              + RedisErrors.shown(e),
+          RedisErrors.cause(e));
     }
-    // READONLY, OOM, LOADING, MASTERDOWN, CLUSTERDOWN, TRYAGAIN, NOREPLICAS, NOPERM, MISCONF, ...
-    // An earlier send without an answer may have been carried out all the same.
-    return new StoreException(
-        firstSend ? StoreException.Reason.REFUSED : StoreException.Reason.UNAVAILABLE,
-        "Redis refused " + verb + ": " + message,
-        e);
+  }
+
+  /** A call without a deadline, whose connection can be closed from elsewhere. */
+  CallDeadlines.Call unlimited() {
+    return deadlines.startUnlimited();
+  }
+
+  @Override
+  public void close() {
+    deadlines.close();
   }
 }

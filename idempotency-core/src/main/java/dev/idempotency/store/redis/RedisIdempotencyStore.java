@@ -9,7 +9,9 @@ import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.store.RecordState;
 import dev.idempotency.store.ReleaseResult;
+import dev.idempotency.store.RenewResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.TimeSource;
@@ -20,12 +22,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisDataException;
-import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.exceptions.JedisNoScriptException;
+import redis.clients.jedis.exceptions.JedisRedirectionException;
 import redis.clients.jedis.params.SetParams;
 
 /**
@@ -36,8 +40,8 @@ import redis.clients.jedis.params.SetParams;
  * key in Redis is a prefix, the application's namespace, and a digest: neither the client's key nor
  * its scope can be read from it. Redis must not evict ({@code maxmemory-policy noeviction}).
  *
- * <p>Thread-safe. A call blocks for at most the configured attempts times the time to get a
- * connection, to connect, and to read an answer; see {@link RedisStoreBuilder}.
+ * <p>Thread-safe. A call blocks for about {@link RedisStoreBuilder#callTimeout} at most; then its
+ * connection is closed, however much of an answer has come.
  */
 public final class RedisIdempotencyStore implements IdempotencyStore {
 
@@ -49,6 +53,8 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   private final byte[] channel;
   private final RedisCalls calls;
   private final PayloadCodec payloads;
+  private final RecordReader reader;
+  private final Function<byte[], String> nodeOf;
   private final TimeSource time;
   private final byte[] releasedTtl;
   private final SettledFeed feed;
@@ -56,20 +62,22 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   private final EvictionCheck eviction;
 
   RedisIdempotencyStore(
-      UnifiedJedis jedis,
+      RedisConnector.Connected connected,
       boolean ownsClient,
       RedisStoreBuilder settings,
-      PayloadCodec payloads,
+      RedisCalls calls,
       EvictionCheck eviction) {
-    this.jedis = jedis;
+    this.jedis = connected.jedis();
+    this.nodeOf = connected.nodeOf();
     this.ownsClient = ownsClient;
     this.keys = settings.keySpace();
     this.channel = keys.channel();
-    this.calls = new RedisCalls(settings.attempts());
-    this.payloads = payloads;
+    this.calls = calls;
+    this.payloads = settings.payloads();
+    this.reader = new RecordReader(keys, payloads);
     this.time = settings.timeSource();
     this.releasedTtl = ascii(settings.releasedTtl().toMillis());
-    this.feed = new SettledFeed(jedis, channel);
+    this.feed = new SettledFeed(jedis, channel, calls);
     this.replicas = settings.replicas();
     this.eviction = eviction;
   }
@@ -92,8 +100,10 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       eviction.beforeClaim();
       return calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
     } catch (StoreException e) {
+      // An answer, or the refusal of this process: not a connection that could not be made.
       boolean answered =
-          e.reason() == StoreException.Reason.REFUSED || e.getCause() instanceof JedisDataException;
+          e.getCause() instanceof JedisDataException
+              || (e.reason() == StoreException.Reason.REFUSED && e.getCause() == null);
       if (!answered || e.reason() == StoreException.Reason.CORRUPT) {
         throw e;
       }
@@ -107,17 +117,24 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
    */
   private Optional<Claim> replayable(byte[] key) {
     try {
-      byte[] value = jedis.get(key);
-      if (value == null) {
-        return Optional.empty();
+      return calls.call("claim", () -> completedAt(key));
+    } catch (StoreException e) {
+      if (e.reason() == StoreException.Reason.CORRUPT) {
+        throw e;
       }
-      RecordHeader header = parse(value);
-      return header.state() == RecordHeader.State.COMPLETED
-          ? Optional.of(completed(key, header, value))
-          : Optional.empty();
-    } catch (JedisException e) {
       return Optional.empty();
     }
+  }
+
+  private Optional<Claim> completedAt(byte[] key) {
+    byte[] value = jedis.get(key);
+    if (value == null) {
+      return Optional.empty();
+    }
+    RecordHeader header = reader.parse(value);
+    return header.state() == RecordHeader.State.COMPLETED
+        ? Optional.of(reader.completed(key, header, value))
+        : Optional.empty();
   }
 
   private Claim claimOnce(
@@ -128,9 +145,9 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       replicas.enough("claim", written);
       return new Claim.Acquired(proposed);
     }
-    RecordHeader header = parse(standing);
+    RecordHeader header = reader.parse(standing);
     if (header.state() == RecordHeader.State.COMPLETED) {
-      return completed(key, header, standing);
+      return reader.completed(key, header, standing);
     }
     return contend(key, request, proposed, record, releasedFence(header), 1);
   }
@@ -164,14 +181,14 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
             releasedFence);
     List<?> reply = (List<?>) written.reply();
     byte[] value = (byte[]) reply.get(1);
-    RecordHeader header = parse(value);
+    RecordHeader header = reader.parse(value);
     Duration span = Duration.ofMillis((Long) reply.get(2));
     return switch (((byte[]) reply.get(0))[0]) {
       case 'A' -> {
         replicas.enough("claim", written);
         yield acquired(proposed, header);
       }
-      case 'C' -> completed(key, header, value);
+      case 'C' -> reader.completed(key, header, value);
       case 'F' -> new StoredRecord.InFlight(header.fingerprint(), header.fence(), span);
       case 'X' ->
           new StoredRecord.Abandoned(header.fingerprint(), header.fence(), header.attempt(), span);
@@ -202,15 +219,6 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
             proposed.deadlineNanos()));
   }
 
-  private StoredRecord.Completed completed(byte[] key, RecordHeader header, byte[] value) {
-    return new StoredRecord.Completed(
-        header.fingerprint(),
-        header.fence(),
-        payloads.decode(key, header, value),
-        Instant.ofEpochMilli(header.writtenAtMillis()),
-        Duration.ofMillis(header.ttlMillis()));
-  }
-
   @Override
   public Optional<Lease> renew(Lease lease) {
     long sent = time.nanoTime();
@@ -229,10 +237,9 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     byte[] token = lease.token().toBytes();
     byte[] millis = ascii(ttl.toMillis());
     byte[] message = lease.key().digest();
-    Object reply =
-        calls.call(
-            verb, () -> RedisScript.TOUCH.run(jedis, key, token, millis, announceOn, message));
-    return (Long) reply == 1;
+    return calls.call(
+        verb,
+        () -> (Long) RedisScript.TOUCH.run(jedis, key, token, millis, announceOn, message) == 1);
   }
 
   @Override
@@ -241,10 +248,15 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     byte[] record = payloads.encode(key, lease, outcome, nowMillis(), keys.tag());
     byte[] ttl = ascii(lease.ttl().toMillis());
     byte[] message = lease.key().digest();
-    ReplicaWait.Written<Object> written =
-        calls.call(
-            "complete",
-            () -> replicas.run(jedis, RedisScript.COMPLETE, key, record, ttl, channel, message));
+    return calls.call(
+        "complete",
+        () ->
+            completeResult(
+                key,
+                replicas.run(jedis, RedisScript.COMPLETE, key, record, ttl, channel, message)));
+  }
+
+  private CompleteResult completeResult(byte[] key, ReplicaWait.Written<Object> written) {
     List<?> reply = (List<?>) written.reply();
     int code = ((Long) reply.get(0)).intValue();
     if (code <= 3) {
@@ -254,22 +266,11 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       case 1 -> new CompleteResult.Recorded();
       case 2 -> new CompleteResult.AlreadyRecorded();
       case 3 -> new CompleteResult.Restored();
-      case 4 -> new CompleteResult.FencedOff(standing(key, (byte[]) reply.get(1)));
-      default -> throw RecordHeader.corrupt("another value stands at the record's key");
+      case 4 ->
+          new CompleteResult.FencedOff(Optional.of(reader.standing(key, (byte[]) reply.get(1))));
+      case 5 -> throw RecordHeader.corrupt("another value stands at the record's key");
+      default -> throw new IllegalStateException("complete answered " + code);
     };
-  }
-
-  /** What fenced a completion off, as far as its head alone can tell. */
-  private Optional<StoredRecord> standing(byte[] key, byte[] value) {
-    RecordHeader header = parse(value);
-    return Optional.of(
-        switch (header.state()) {
-          case COMPLETED -> completed(key, header, value);
-          case RELEASED -> new StoredRecord.Released(header.fence());
-          case IN_FLIGHT ->
-              new StoredRecord.InFlight(
-                  header.fingerprint(), header.fence(), Duration.ofMillis(header.leaseMillis()));
-        });
   }
 
   @Override
@@ -277,20 +278,25 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     byte[] key = keys.redisKey(lease.key());
     byte[] token = lease.token().toBytes();
     byte[] message = lease.key().digest();
-    ReplicaWait.Written<Object> written =
-        calls.call(
-            "release",
-            () ->
+    return calls.call(
+        "release",
+        () ->
+            releaseResult(
                 replicas.run(
-                    jedis, RedisScript.RELEASE, key, token, releasedTtl, channel, message));
-    return switch (((Long) written.reply()).intValue()) {
+                    jedis, RedisScript.RELEASE, key, token, releasedTtl, channel, message)));
+  }
+
+  private ReleaseResult releaseResult(ReplicaWait.Written<Object> written) {
+    int code = ((Long) written.reply()).intValue();
+    return switch (code) {
       case 1 -> {
         replicas.enough("release", written);
         yield ReleaseResult.RELEASED;
       }
       case 2 -> ReleaseResult.NOT_OWNER;
       case 3 -> ReleaseResult.ABSENT;
-      default -> throw RecordHeader.corrupt("another value stands at the record's key");
+      case 5 -> throw RecordHeader.corrupt("another value stands at the record's key");
+      default -> throw new IllegalStateException("release answered " + code);
     };
   }
 
@@ -312,34 +318,116 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     }
     List<Optional<StoredRecord>> found = new ArrayList<>(redisKeys.size());
     for (int i = 0; i < redisKeys.size(); i++) {
-      byte[] value = values.get(i).get();
-      found.add(
-          value == null
-              ? Optional.empty()
-              : Optional.of(view(redisKeys.get(i), value, lifetimes.get(i).get())));
+      found.add(found(redisKeys.get(i), values.get(i), lifetimes.get(i)));
     }
     return found;
   }
 
-  private StoredRecord view(byte[] key, byte[] value, long pttl) {
-    RecordHeader header = parse(value);
-    if (header.state() == RecordHeader.State.COMPLETED) {
-      return completed(key, header, value);
+  private Optional<StoredRecord> found(
+      byte[] key, Response<byte[]> answered, Response<Long> lifetime) {
+    byte[] value;
+    long pttl;
+    try {
+      value = answered.get();
+      pttl = lifetime.get();
+    } catch (JedisRedirectionException e) {
+      // A pipeline does not follow a slot that has moved; a single command does.
+      value = jedis.get(key);
+      pttl = jedis.pttl(key);
     }
-    if (header.state() == RecordHeader.State.RELEASED) {
-      return new StoredRecord.Released(header.fence());
+    return value == null ? Optional.empty() : Optional.of(reader.view(key, value, pttl));
+  }
+
+  @Override
+  public List<RecordState> states(List<IdempotencyKey> wanted) {
+    List<byte[]> redisKeys = wanted.stream().map(keys::redisKey).toList();
+    return redisKeys.isEmpty()
+        ? List.of()
+        : calls.call("states", () -> RecordHeads.read(jedis, redisKeys, reader));
+  }
+
+  @Override
+  public List<RenewResult> renewAll(List<Lease> leases) {
+    long sent = time.nanoTime();
+    if (leases.isEmpty()) {
+      return List.of();
     }
-    long left = header.leaseMillis() - (header.ttlMillis() - pttl);
-    return left > 0
-        ? new StoredRecord.InFlight(header.fingerprint(), header.fence(), Duration.ofMillis(left))
-        : new StoredRecord.Abandoned(
-            header.fingerprint(), header.fence(), header.attempt(), Duration.ofMillis(-left));
+    return calls.call("renew", () -> renewAllOnce(leases, sent));
+  }
+
+  private List<RenewResult> renewAllOnce(List<Lease> leases, long sent) {
+    List<Response<Object>> replies = touchAll(leases, RedisScript.TOUCH::send);
+    if (replies.stream().anyMatch(RedisIdempotencyStore::isScriptMissing)) {
+      replies = touchAll(leases, RedisScript.TOUCH::sendSource);
+    }
+    List<RenewResult> results = new ArrayList<>(leases.size());
+    for (int i = 0; i < leases.size(); i++) {
+      results.add(renewed(leases.get(i), replies.get(i), sent));
+    }
+    return results;
+  }
+
+  @FunctionalInterface
+  private interface Send {
+    Response<Object> on(AbstractPipeline pipeline, byte[] key, byte[]... arguments);
+  }
+
+  private List<Response<Object>> touchAll(List<Lease> leases, Send script) {
+    List<Response<Object>> replies = new ArrayList<>(leases.size());
+    byte[] none = new byte[0];
+    try (AbstractPipeline pipeline = jedis.pipelined()) {
+      for (Lease lease : leases) {
+        byte[] ttl = ascii(lease.ttl().toMillis());
+        byte[] key = keys.redisKey(lease.key());
+        replies.add(script.on(pipeline, key, lease.token().toBytes(), ttl, none, none));
+      }
+      pipeline.sync();
+    }
+    return replies;
+  }
+
+  private static boolean isScriptMissing(Response<Object> reply) {
+    try {
+      Object unused = reply.get();
+      return false;
+    } catch (JedisNoScriptException e) {
+      return true;
+    } catch (JedisDataException e) {
+      return false;
+    }
+  }
+
+  private RenewResult renewed(Lease lease, Response<Object> reply, long sent) {
+    try {
+      return (Long) reply.get() == 1
+          ? new RenewResult.Renewed(lease.renewed(sent))
+          : new RenewResult.NotOwned();
+    } catch (JedisRedirectionException e) {
+      // A pipeline does not follow a slot that has moved; a single command does.
+      byte[] none = new byte[0];
+      byte[] ttl = ascii(lease.ttl().toMillis());
+      byte[] key = keys.redisKey(lease.key());
+      Object alone = RedisScript.TOUCH.run(jedis, key, lease.token().toBytes(), ttl, none, none);
+      return (Long) alone == 1
+          ? new RenewResult.Renewed(lease.renewed(sent))
+          : new RenewResult.NotOwned();
+    } catch (JedisDataException e) {
+      StoreException refused = RedisErrors.refused("renew", e, true);
+      return refused.reason() == StoreException.Reason.CORRUPT
+          ? new RenewResult.NotOwned()
+          : new RenewResult.Failed(refused);
+    }
+  }
+
+  @Override
+  public String node(IdempotencyKey key) {
+    return nodeOf.apply(keys.redisKey(key));
   }
 
   @Override
   public boolean forget(IdempotencyKey key) {
     byte[] redisKey = keys.redisKey(key);
-    return calls.call("forget", () -> jedis.del(redisKey)) == 1;
+    return calls.call("forget", () -> jedis.del(redisKey) == 1);
   }
 
   @Override
@@ -357,10 +445,6 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     return time.now().toEpochMilli();
   }
 
-  private RecordHeader parse(byte[] value) {
-    return RecordHeader.parse(value, keys.tag());
-  }
-
   private static byte[] ascii(long number) {
     return Long.toString(number).getBytes(US_ASCII);
   }
@@ -368,6 +452,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   @Override
   public void close() {
     feed.close();
+    calls.close();
     if (ownsClient) {
       jedis.close();
     }

@@ -1,10 +1,8 @@
 package dev.idempotency.store.redis;
 
 import dev.idempotency.store.TimeSource;
-import java.net.URI;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
 
 /**
@@ -21,9 +19,10 @@ public final class RedisStoreBuilder {
 
   private @Nullable String namespace;
   private @Nullable UnifiedJedis client;
-  private @Nullable URI uri;
+  private @Nullable RedisAddress address;
   private String keyPrefix = "idem:";
   private Duration timeout = Duration.ofSeconds(1);
+  private @Nullable Duration callTimeout;
   private int poolSize = 64;
   private int attempts = 2;
   private int compressFrom = 1024;
@@ -57,15 +56,24 @@ public final class RedisStoreBuilder {
   }
 
   /**
-   * Where Redis is: {@code redis://[[user:]password@]host:port[/db]}, {@code rediss://…} for TLS,
-   * {@code redis-cluster://[user:password@]host:port,host:port}, or {@code
-   * redis-sentinel://[user:password@]host:port,host:port/primary-name}. Either this or {@link
-   * #client} is required.
+   * Where Redis is. One of
    *
-   * @throws IllegalArgumentException if it is none of these; the message never shows a password
+   * <ul>
+   *   <li>{@code redis://[[user]:password@]host:port[/database]},
+   *   <li>{@code redis-cluster://[[user]:password@]host:port,host:port},
+   *   <li>{@code redis-sentinel://[[user]:password@]host:port,host:port/primary-name[/database]},
+   *       with {@code ?sentinelUser=…&sentinelPassword=…} where the Sentinels want their own,
+   * </ul>
+   *
+   * each with {@code rediss} instead of {@code redis} for TLS with the JVM's trust store, to
+   * Sentinels too. Special characters in names and passwords are percent-encoded. Either this or
+   * {@link #client} is required.
+   *
+   * @throws IllegalArgumentException if any part of it is not understood; the message shows none of
+   *     it but a scheme
    */
   public RedisStoreBuilder uri(String text) {
-    this.uri = RedisAddress.parse(text);
+    this.address = RedisAddress.parse(text);
     return this;
   }
 
@@ -93,14 +101,30 @@ public final class RedisStoreBuilder {
   }
 
   /**
-   * How long to wait for a pooled connection, for connecting, and for an answer, each; default 1 s.
-   * Used with {@link #uri} only.
+   * How long to wait for a pooled connection, for connecting, and for the next bytes of an answer,
+   * each; default 1 s; 1 ms to 1 min. Used with {@link #uri} only.
    */
   public RedisStoreBuilder timeout(Duration wait) {
     if (wait.toMillis() < 1 || wait.compareTo(Duration.ofMinutes(1)) > 0) {
       throw new IllegalArgumentException("timeout must be 1ms to 1min, but is " + wait);
     }
     this.timeout = wait;
+    return this;
+  }
+
+  /**
+   * How long one call may take with all its attempts; default twice the {@link #timeout}. Then its
+   * connection is closed: a Redis that sends an answer byte by byte holds no caller. Not enforced
+   * while connections of Sentinel and Cluster are made, and with {@link #client}; there the
+   * client's own timeouts hold.
+   *
+   * @param atMost 1 ms to 5 min
+   */
+  public RedisStoreBuilder callTimeout(Duration atMost) {
+    if (atMost.compareTo(Duration.ofMillis(1)) < 0 || atMost.compareTo(Duration.ofMinutes(5)) > 0) {
+      throw new IllegalArgumentException("callTimeout must be 1ms to 5min, but is " + atMost);
+    }
+    this.callTimeout = atMost;
     return this;
   }
 
@@ -114,11 +138,15 @@ public final class RedisStoreBuilder {
   }
 
   /**
-   * Sends of one command at most, when connections fail; default 2. A pooled connection that Redis
-   * has closed meanwhile does not count, for 64 of them in one call.
+   * Sends of one command at most, when connections fail; default 2; at least 1. A connection that
+   * came idle from the pool and that Redis has closed meanwhile does not count, for 64 of them in
+   * one call; with {@link #client}, where new connections look like old ones, for 8.
    */
   public RedisStoreBuilder attempts(int sends) {
-    this.attempts = new RedisCalls(sends).attempts();
+    if (sends < 1) {
+      throw new IllegalArgumentException("attempts must be at least 1, but is " + sends);
+    }
+    this.attempts = sends;
     return this;
   }
 
@@ -190,8 +218,8 @@ public final class RedisStoreBuilder {
     return new KeySpace(keyPrefix, application);
   }
 
-  int attempts() {
-    return attempts;
+  PayloadCodec payloads() {
+    return new PayloadCodec(compressFrom, maxPayload, encryption);
   }
 
   Duration releasedTtl() {
@@ -222,16 +250,15 @@ public final class RedisStoreBuilder {
    */
   public RedisIdempotencyStore build() {
     UnifiedJedis given = client;
-    URI address = uri;
-    if ((given == null) == (address == null)) {
+    RedisAddress where = address;
+    if ((given == null) == (where == null)) {
       throw new IllegalArgumentException("set exactly one of uri and client");
     }
     KeySpace unused = keySpace();
-    PayloadCodec payloads = new PayloadCodec(compressFrom, maxPayload, encryption);
     if (given != null) {
-      return checked(given, false, payloads);
+      return checked(RedisConnector.Connected.toOneNode(given), false);
     }
-    if (address == null) {
+    if (where == null) {
       throw new AssertionError();
     }
     if (replicas.count() > 0 && replicas.timeout().compareTo(timeout) >= 0) {
@@ -241,25 +268,27 @@ public final class RedisStoreBuilder {
               + " >= "
               + timeout);
     }
-    UnifiedJedis connected = RedisAddress.connect(address, timeout, poolSize);
+    RedisConnector.Connected connected =
+        new RedisConnector(where, timeout, poolSize, new WatchedConnections()).connect();
     try {
-      return checked(connected, true, payloads);
+      return checked(connected, true);
     } catch (IllegalArgumentException | IllegalStateException e) {
-      connected.close();
+      connected.jedis().close();
       throw e;
     }
   }
 
-  private RedisIdempotencyStore checked(
-      UnifiedJedis jedis, boolean ownsClient, PayloadCodec payloads) {
-    if (replicas.count() > 0 && jedis instanceof RedisClusterClient) {
+  private RedisIdempotencyStore checked(RedisConnector.Connected connected, boolean ownsClient) {
+    if (replicas.count() > 0 && ClusterNodes.isCluster(connected.jedis())) {
       throw new IllegalArgumentException(
           "minReplicas works on a standalone primary and behind Sentinel, not on Cluster, where a"
               + " slot may move between the write and its WAIT; leave it out and use the ledger"
               + " guard");
     }
-    EvictionCheck eviction = new EvictionCheck(jedis, timeSource, evictionAllowed);
+    Duration limit = callTimeout == null ? timeout.multipliedBy(2) : callTimeout;
+    RedisCalls calls = new RedisCalls(attempts, limit, ownsClient);
+    EvictionCheck eviction = new EvictionCheck(connected.jedis(), timeSource, evictionAllowed);
     eviction.atStart();
-    return new RedisIdempotencyStore(jedis, ownsClient, this, payloads, eviction);
+    return new RedisIdempotencyStore(connected, ownsClient, this, calls, eviction);
   }
 }

@@ -16,12 +16,8 @@ import dev.idempotency.testing.FaultProxy.Direction;
 import dev.idempotency.testing.RedisProcess;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.Protocol;
 
 /**
  * Failures that are not rows of a table: repeats that come late, a frozen and a restarted Redis.
@@ -117,33 +113,8 @@ class RedisStoreFailuresTest extends RedisFixture {
             StoreException.class,
             e -> assertThat(e.reason()).isEqualTo(StoreException.Reason.UNAVAILABLE));
 
-    // Two attempts, and 64 connections that could have been dead ones of the pool.
-    assertThat(proxy.faults()).isEqualTo(66);
-  }
-
-  @Test
-  void afterItsSubscriberConnectionIsKilledTheFeedComesBack() throws Exception {
-    BlockingQueue<String> announced = new LinkedBlockingQueue<>();
-    store.onSettled(announced::add);
-    assertHears(announced);
-
-    direct.sendCommand(Protocol.Command.CLIENT, "KILL", "TYPE", "pubsub");
-
-    announced.clear();
-    assertHears(announced);
-  }
-
-  private void assertHears(BlockingQueue<String> announced) throws InterruptedException {
-    for (int round = 0; round < 100; round++) {
-      IdempotencyKey each = freshKey();
-      Lease lease = acquire(store, request(each));
-      store.claim(request(each).waiting(true));
-      store.complete(lease, OUTCOME);
-      if (each.digestHex().equals(announced.poll(100, TimeUnit.MILLISECONDS))) {
-        return;
-      }
-    }
-    throw new AssertionError("nothing was announced");
+    // Two attempts on new connections, and one on the connection that lay idle in the pool.
+    assertThat(proxy.faults()).isEqualTo(3);
   }
 
   @Test

@@ -233,7 +233,7 @@ class RedisWireTest {
   @Test
   void badAddressesAreRefusedWithoutShowingAPassword() {
     assertThatThrownBy(() -> store().uri("http://localhost:1"))
-        .hasMessageContaining("scheme 'http'; use redis://host:port");
+        .hasMessageContaining("scheme 'http'; use redis://");
     assertThatThrownBy(() -> store().uri("redis://:se cret@localhost"))
         .hasMessageNotContaining("cret")
         .hasMessageContaining("use redis://");

@@ -1,0 +1,58 @@
+package dev.idempotency.store.redis;
+
+import java.util.Collection;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.ConnectionPool;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.providers.ClusterConnectionProvider;
+import redis.clients.jedis.util.JedisClusterCRC16;
+
+/** What needs the classes of Redis Cluster. Loaded only where there is a Cluster. */
+final class ClusterConnector {
+
+  private ClusterConnector() {}
+
+  static RedisConnector.Connected connect(RedisConnector connector) {
+    WatchedConnections watched = connector.watched();
+    DefaultJedisClientConfig config = connector.clientConfig();
+    ClusterConnectionProvider provider =
+        new ClusterConnectionProvider(connector.nodes(), config, connector.pool()) {
+          @Override
+          public Connection getConnection() {
+            return watched.borrow(super::getConnection);
+          }
+
+          @Override
+          public Connection getConnection(HostAndPort node) {
+            return watched.borrow(() -> super.getConnection(node));
+          }
+
+          @Override
+          public Connection getConnection(CommandArguments arguments) {
+            return watched.borrow(() -> super.getConnection(arguments));
+          }
+        };
+    UnifiedJedis client =
+        RedisClusterClient.builder()
+            .nodes(connector.nodes())
+            .clientConfig(config)
+            .connectionProvider(provider)
+            .maxTotalRetriesDuration(connector.timeout())
+            .build();
+    return new RedisConnector.Connected(client, key -> node(provider, key));
+  }
+
+  private static String node(ClusterConnectionProvider provider, byte[] redisKey) {
+    HostAndPort node = provider.getNode(JedisClusterCRC16.getSlot(redisKey));
+    return node == null ? "" : node.toString();
+  }
+
+  /** The connection pools of all nodes. */
+  static Collection<ConnectionPool> pools(UnifiedJedis cluster) {
+    return ((RedisClusterClient) cluster).getClusterNodes().values();
+  }
+}

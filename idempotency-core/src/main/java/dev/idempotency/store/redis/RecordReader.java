@@ -1,0 +1,84 @@
+package dev.idempotency.store.redis;
+
+import dev.idempotency.store.RecordState;
+import dev.idempotency.store.StoreException;
+import dev.idempotency.store.StoredRecord;
+import java.time.Duration;
+import java.time.Instant;
+
+/**
+ * Turns stored values into records of the SPI. Immutable and thread-safe.
+ *
+ * @param keys that the values belong to
+ * @param payloads decodes outcomes
+ */
+record RecordReader(KeySpace keys, PayloadCodec payloads) {
+
+  /**
+   * The head of a value.
+   *
+   * @throws StoreException with reason {@code CORRUPT} if it is not one of this key space
+   */
+  RecordHeader parse(byte[] value) {
+    return RecordHeader.parse(value, keys.tag());
+  }
+
+  StoredRecord.Completed completed(byte[] redisKey, RecordHeader header, byte[] value) {
+    return new StoredRecord.Completed(
+        header.fingerprint(),
+        header.fence(),
+        payloads.decode(redisKey, header, value),
+        Instant.ofEpochMilli(header.writtenAtMillis()),
+        Duration.ofMillis(header.ttlMillis()));
+  }
+
+  /**
+   * A record as it stands.
+   *
+   * @param pttl what is left of its TTL in milliseconds
+   */
+  StoredRecord view(byte[] redisKey, byte[] value, long pttl) {
+    RecordHeader header = parse(value);
+    if (header.state() == RecordHeader.State.COMPLETED) {
+      return completed(redisKey, header, value);
+    }
+    if (header.state() == RecordHeader.State.RELEASED) {
+      return new StoredRecord.Released(header.fence());
+    }
+    long left = header.leaseLeft(pttl);
+    return left > 0
+        ? new StoredRecord.InFlight(header.fingerprint(), header.fence(), Duration.ofMillis(left))
+        : new StoredRecord.Abandoned(
+            header.fingerprint(), header.fence(), header.attempt(), Duration.ofMillis(-left));
+  }
+
+  /** What fenced a completion off, as far as its head alone can tell. */
+  StoredRecord standing(byte[] redisKey, byte[] value) {
+    RecordHeader header = parse(value);
+    return switch (header.state()) {
+      case COMPLETED -> completed(redisKey, header, value);
+      case RELEASED -> new StoredRecord.Released(header.fence());
+      case IN_FLIGHT ->
+          new StoredRecord.InFlight(
+              header.fingerprint(), header.fence(), Duration.ofMillis(header.leaseMillis()));
+    };
+  }
+
+  /** The state that the head of a value shows; empty is no record. */
+  RecordState state(byte[] head, long pttl) {
+    if (head.length == 0) {
+      return RecordState.ABSENT;
+    }
+    try {
+      RecordHeader header = parse(head);
+      return switch (header.state()) {
+        case COMPLETED -> RecordState.COMPLETED;
+        case RELEASED -> RecordState.RELEASED;
+        case IN_FLIGHT ->
+            header.leaseLeft(pttl) > 0 ? RecordState.IN_FLIGHT : RecordState.ABANDONED;
+      };
+    } catch (StoreException e) {
+      return RecordState.UNREADABLE;
+    }
+  }
+}

@@ -1,0 +1,142 @@
+package dev.idempotency.store.redis;
+
+import dev.idempotency.store.redis.RedisAddress.Credentials;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.ConnectionFactory;
+import redis.clients.jedis.ConnectionPoolConfig;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.RedisSentinelClient;
+import redis.clients.jedis.SslOptions;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.providers.PooledConnectionProvider;
+import redis.clients.jedis.providers.SentineledConnectionProvider;
+
+/**
+ * Connects to an address with bounded pools and times. The classes of Cluster are in {@link
+ * ClusterConnector}, so that they are loaded only where there is one.
+ *
+ * @param address of Redis
+ * @param timeout for a free connection, for connecting, and for each read
+ * @param poolSize connections at most, per node
+ * @param watched is told of each connection that is borrowed
+ */
+record RedisConnector(
+    RedisAddress address, Duration timeout, int poolSize, WatchedConnections watched) {
+
+  /**
+   * A client, and where keys are.
+   *
+   * @param jedis to be closed by its user
+   * @param nodeOf names the node of a Redis key without I/O; empty where there is one node
+   */
+  record Connected(UnifiedJedis jedis, Function<byte[], String> nodeOf) {
+
+    static Connected toOneNode(UnifiedJedis jedis) {
+      return new Connected(jedis, key -> "");
+    }
+  }
+
+  Connected connect() {
+    return switch (address.kind()) {
+      case STANDALONE -> Connected.toOneNode(standalone());
+      case SENTINEL -> Connected.toOneNode(sentinel());
+      case CLUSTER -> ClusterConnector.connect(this);
+    };
+  }
+
+  private UnifiedJedis standalone() {
+    HostAndPort node = nodes().iterator().next();
+    DefaultJedisClientConfig config = clientConfig();
+    ConnectionFactory factory =
+        new ConnectionFactory(new WatchedConnections.Sockets(node, config), config);
+    return RedisClient.builder()
+        .hostAndPort(node)
+        .clientConfig(config)
+        .connectionProvider(
+            new PooledConnectionProvider(factory, pool()) {
+              @Override
+              public Connection getConnection() {
+                return watched.borrow(super::getConnection);
+              }
+
+              @Override
+              public Connection getConnection(CommandArguments arguments) {
+                return watched.borrow(() -> super.getConnection(arguments));
+              }
+            })
+        .build();
+  }
+
+  private UnifiedJedis sentinel() {
+    DefaultJedisClientConfig config = clientConfig();
+    DefaultJedisClientConfig sentinels =
+        config(address.sentinelCredentials()).serverDefaultProtocol().build();
+    return RedisSentinelClient.builder()
+        .masterName(address.primaryName())
+        .sentinels(nodes())
+        .clientConfig(config)
+        .sentinelClientConfig(sentinels)
+        .connectionProvider(
+            new SentineledConnectionProvider(
+                address.primaryName(), config, pool(), nodes(), sentinels) {
+              @Override
+              public Connection getConnection() {
+                return watched.borrow(super::getConnection);
+              }
+
+              @Override
+              public Connection getConnection(CommandArguments arguments) {
+                return watched.borrow(() -> super.getConnection(arguments));
+              }
+            })
+        .build();
+  }
+
+  ConnectionPoolConfig pool() {
+    ConnectionPoolConfig pool = new ConnectionPoolConfig();
+    pool.setMaxTotal(poolSize);
+    pool.setMaxIdle(poolSize);
+    pool.setMaxWait(timeout);
+    return pool;
+  }
+
+  DefaultJedisClientConfig clientConfig() {
+    // Every supported server speaks RESP3. Asking first makes a second connection of each that
+    // fails.
+    return config(address.credentials())
+        .protocol(RedisProtocol.RESP3)
+        .database(address.database())
+        .build();
+  }
+
+  private DefaultJedisClientConfig.Builder config(Optional<Credentials> credentials) {
+    DefaultJedisClientConfig.Builder config =
+        DefaultJedisClientConfig.builder().timeoutMillis((int) timeout.toMillis());
+    if (address.tls()) {
+      config.sslOptions(SslOptions.defaults());
+    }
+    credentials.ifPresent(
+        each -> {
+          if (each.user() != null) {
+            config.user(each.user());
+          }
+          config.password(each.password());
+        });
+    return config;
+  }
+
+  Set<HostAndPort> nodes() {
+    Set<HostAndPort> nodes = new LinkedHashSet<>();
+    address.nodes().forEach(node -> nodes.add(new HostAndPort(node.host(), node.port())));
+    return nodes;
+  }
+}
