@@ -105,6 +105,14 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     behind().setStatus(otherwise);
   }
 
+  /** A dispatch came with this response behind us: filters in front may have wrapped it anew. */
+  synchronized void continueOn(HttpServletResponse now) {
+    HttpServletResponse hidden = HiddenResponse.of(now);
+    if (!(behind() instanceof DetachedResponse)) {
+      setResponse(hidden);
+    }
+  }
+
   /** The container takes its response back; what the handler still answers goes to the record. */
   synchronized void detach() {
     setResponse(new DetachedResponse(behind()));

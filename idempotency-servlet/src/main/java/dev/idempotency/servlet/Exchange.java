@@ -11,11 +11,8 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,8 +24,8 @@ final class Exchange {
 
   private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
 
-  /** What gRPC's half has, where the container knows no limit. */
-  private static final Duration LIMIT_AFTER_CLIENT = Duration.ofMinutes(10);
+  /** What gRPC's half has, where the container sets no limit. */
+  private static final Duration LIMIT_OF_CONTAINER = Duration.ofMinutes(10);
 
   private final FilterSettings settings;
   private final Answers answers;
@@ -36,22 +33,34 @@ final class Exchange {
   private final BufferedResponse response;
   private final HandlerExecution execution;
   private final Instant expiresAt;
+  private final LateEnds lateEnds;
   private final AtomicBoolean answered = new AtomicBoolean();
-  private final List<Runnable> listeners = new ArrayList<>();
-  private boolean dispatching;
+  private final AtomicReference<Entry> entry = new AtomicReference<>(Entry.EXPECTED);
+  private final StreamListeners listeners = new StreamListeners(this::startListener);
   private volatile @Nullable ExchangeAsyncContext async;
   private volatile boolean startedInThisDispatch;
   private volatile boolean inside;
-  private volatile @Nullable CompletableFuture<Void> end;
+  private volatile boolean clientGone;
+  private volatile boolean containerEnded;
+  private volatile LateEnds.@Nullable Pending lateEnd;
+
+  /** Whether the handler was reached: until then the execution can be released. */
+  private enum Entry {
+    EXPECTED,
+    ENTERED,
+    GIVEN_UP
+  }
 
   Exchange(
       FilterSettings settings,
+      LateEnds lateEnds,
       KeyedRequest request,
       BufferedResponse response,
       OwnedExecution execution,
       Instant expiresAt) {
     this.settings = settings;
     this.answers = new Answers(settings);
+    this.lateEnds = lateEnds;
     this.request = request;
     this.response = response;
     this.execution = new HandlerExecution(execution);
@@ -72,25 +81,46 @@ final class Exchange {
     return execution;
   }
 
-  /** Runs the handler, for the first time or after a dispatch. */
-  void run(FilterChain chain, ServletRequest asSeen, ServletResponse answer)
+  /**
+   * Runs the handler, for the first time or after a dispatch.
+   *
+   * @param asSeen the request as the container gave it to us now
+   * @param behind the response as the container gave it to us now
+   * @return false if the execution was given up before, and the handler must not run
+   */
+  boolean run(FilterChain chain, ServletRequest asSeen, HttpServletResponse behind)
+      throws IOException, ServletException {
+    callOffLateEnd();
+    if (entry.compareAndSet(Entry.EXPECTED, Entry.ENTERED)) {
+      response.continueOn(behind);
+      enter(chain, asSeen, response);
+      return true;
+    }
+    if (entry.get() == Entry.GIVEN_UP) {
+      return false;
+    }
+    response.continueOn(behind);
+    ExchangeAsyncContext dispatched = async;
+    enter(chain, asSeen, dispatched == null ? response : dispatched.getResponse());
+    return true;
+  }
+
+  private void enter(FilterChain chain, ServletRequest asSeen, ServletResponse answer)
       throws IOException, ServletException {
     startedInThisDispatch = false;
-    synchronized (listeners) {
-      dispatching = true;
-    }
+    listeners.dispatchBegins();
     inside = true;
     try {
       chain.doFilter(asSeen, answer);
     } catch (Throwable thrown) {
       inside = false;
-      if (!ended(thrown)) {
+      if (!endedBy(thrown)) {
         throw thrown;
       }
       return;
     }
     inside = false;
-    startListeners();
+    listeners.dispatchEnds();
     if (!startedInThisDispatch) {
       finish(async == null);
     }
@@ -103,30 +133,25 @@ final class Exchange {
 
   /** Whether nothing more is expected of the container. */
   boolean isAnswered() {
-    return answered.get() || end != null;
+    return answered.get() || clientGone;
   }
 
   /** Listeners of streams run when the handler has returned, as in a container, never beside it. */
   void afterDispatch(Runnable listener) {
-    synchronized (listeners) {
-      listeners.add(listener);
-      if (dispatching) {
-        return;
-      }
-    }
-    startListeners();
+    listeners.add(listener);
   }
 
-  private void startListeners() {
-    List<Runnable> ready;
-    synchronized (listeners) {
-      dispatching = false;
-      ready = List.copyOf(listeners);
-      listeners.clear();
-    }
+  private void startListener(Runnable listener) {
     ExchangeAsyncContext started = async;
-    if (started != null && !started.isEnded() && !answered.get()) {
-      ready.forEach(started::start);
+    if (started == null || started.isEnded() || answered.get()) {
+      return;
+    }
+    try {
+      started.start(listener);
+    } catch (RuntimeException | Error e) {
+      // Nobody else would end it: the handler waits for this listener.
+      LOG.log(System.Logger.Level.WARNING, "the container refused to run a stream's listener", e);
+      started.fail();
     }
   }
 
@@ -136,12 +161,8 @@ final class Exchange {
    * @param errorPages whether the container may still make one
    */
   void finish(boolean errorPages) throws IOException {
-    CompletableFuture<Void> awaited = end;
-    if (awaited != null) {
-      awaited.complete(null);
-    }
-    response.drainWriter();
-    if (!answered.compareAndSet(false, true)) {
+    drainWriter();
+    if (!answer()) {
       return;
     }
     HandlerExecution.Ended ended = settle();
@@ -163,6 +184,28 @@ final class Exchange {
     } else {
       Answers.body(behind, response.body().bytes());
     }
+  }
+
+  private void drainWriter() {
+    try {
+      response.drainWriter();
+    } catch (RuntimeException | Error e) {
+      // What the handler wrote is lost, so nobody can say how it ended.
+      if (answer()) {
+        execution.endInDoubt();
+      }
+      throw e;
+    }
+  }
+
+  /** Whether the caller is the one who ends and answers it. */
+  private boolean answer() {
+    if (!answered.compareAndSet(false, true)) {
+      return false;
+    }
+    callOffLateEnd();
+    endShareIfOver();
+    return true;
   }
 
   private void sendError(HttpServletResponse behind, String message) throws IOException {
@@ -197,7 +240,7 @@ final class Exchange {
 
   /** The body passes its cap: only the status can be kept, and nothing more need be held back. */
   private void overflow() throws IOException {
-    if (!answered.compareAndSet(false, true)) {
+    if (!answer()) {
       response.body().ignoreMore();
       return;
     }
@@ -235,7 +278,7 @@ final class Exchange {
   }
 
   /** Whether it has been answered all the same; what the handler threw is never lost. */
-  private boolean ended(Throwable thrown) {
+  private boolean endedBy(Throwable thrown) {
     try {
       return answeredDespite(thrown);
     } catch (IOException | RuntimeException | Error e) {
@@ -245,7 +288,7 @@ final class Exchange {
   }
 
   private boolean answeredDespite(Throwable thrown) throws IOException {
-    if (!answered.compareAndSet(false, true)) {
+    if (!answer()) {
       return false;
     }
     response.body().ignoreMore();
@@ -268,7 +311,7 @@ final class Exchange {
 
   /** Asynchronous work timed out or broke. Whether this was its end, and has been answered. */
   boolean failAsync() {
-    if (!answered.compareAndSet(false, true)) {
+    if (!answer()) {
       return false;
     }
     response.body().ignoreMore();
@@ -287,58 +330,113 @@ final class Exchange {
   }
 
   /**
-   * The client went while asynchronous work goes on. What the handler answers is stored all the
-   * same, for the client's retry; if it does not within the time that it would have had from now,
-   * it ends in doubt.
+   * The client disconnected while asynchronous work goes on. What the handler answers is stored all
+   * the same, for the client's retry; if it does not within the time that it would have had from
+   * now, it ends in doubt.
    *
    * @param millis the container's limit; none if not above zero
    */
   void clientGone(long millis) {
+    clientGone = true;
+    endLater(
+        lateEnds.after(
+            millis > 0 ? Duration.ofMillis(millis) : LIMIT_OF_CONTAINER, this::endUnseen));
     response.detach();
-    CompletableFuture<Void> awaited = new CompletableFuture<>();
-    end = awaited;
-    long limit = millis > 0 ? millis : LIMIT_AFTER_CLIENT.toMillis();
-    var unused =
-        awaited
-            .orTimeout(limit, TimeUnit.MILLISECONDS)
-            .whenCompleteAsync(
-                (done, late) -> {
-                  if (late != null) {
-                    failAsync();
-                  }
-                });
   }
 
-  /** The container did not let the handler have its turn. */
+  /**
+   * The container accepted a dispatch to the handler; it may never carry it out, nor say so.
+   *
+   * @param limit after which nothing is run for it any more
+   */
+  void expectEntry(Duration limit) {
+    endLater(lateEnds.afterOrWhenDestroyed(limit, this::neverRan));
+  }
+
+  private void endLater(LateEnds.Pending pending) {
+    callOffLateEnd();
+    lateEnd = pending;
+    if (answered.get()) {
+      callOffLateEnd();
+    }
+  }
+
+  /** Nobody ended it and nobody waits for its answer. */
+  private void endUnseen() {
+    if (answer()) {
+      response.body().ignoreMore();
+      execution.endInDoubt();
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "{0}: its asynchronous work was not ended within its limit",
+          execution.key());
+    }
+  }
+
+  private void callOffLateEnd() {
+    LateEnds.Pending pending = lateEnd;
+    if (pending != null) {
+      lateEnd = null;
+      pending.callOff();
+    }
+  }
+
+  /** The handler was not reached, and never will be: as good as not asked for. */
   void neverRan() {
-    if (answered.compareAndSet(false, true)) {
+    if (entry.compareAndSet(Entry.EXPECTED, Entry.GIVEN_UP) && answer()) {
       execution.release();
     }
   }
 
-  /** The container has ended the request: too late to answer, not too late to store. */
-  void ended() {
-    request.endShare();
-    if (end == null && answered.compareAndSet(false, true)) {
+  /**
+   * The container has ended the request: too late to answer, not too late to store.
+   *
+   * @param status that it sent
+   */
+  void containerEnded(int status) {
+    containerEnded = true;
+    endShareIfOver();
+    if (entry.get() == Entry.EXPECTED) {
+      LOG.log(
+          System.Logger.Level.INFO,
+          "{0}: its turn did not reach the idempotency filter, and nothing was run for it; status"
+              + " {1} was sent, by a filter in front if not by the container",
+          execution.key(),
+          Integer.toString(status));
+    }
+    neverRan();
+    if (!clientGone && answer()) {
       response.body().ignoreMore();
       execution.endInDoubt();
       LOG.log(
           System.Logger.Level.ERROR,
-          "{0} was dispatched, but did not come back to the idempotency filter, so its answer was"
-              + " dropped; register the filter for DispatcherType.ASYNC too",
-          execution.key());
+          "{0}: a dispatch of its handler did not come back to the idempotency filter, so the"
+              + " handler''s answer was dropped (status sent: {1}). If no filter in front refused"
+              + " the dispatch, register the filter for DispatcherType.ASYNC too",
+          execution.key(),
+          Integer.toString(status));
+    }
+  }
+
+  /** The handler may hold the body until the exchange ends, whatever the client does. */
+  private void endShareIfOver() {
+    if (containerEnded && answered.get()) {
+      request.endShare();
     }
   }
 
   /** A container that dispatches past the filter must not send an empty success. */
   void expectDispatch() {
     if (!answered.get()) {
+      endLater(lateEnds.after(LIMIT_OF_CONTAINER, this::endUnseen));
       response.statusUnlessAnswered(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
     }
   }
 
   AsyncContext startAsync(ServletRequest started, ServletResponse answer, boolean original) {
-    AsyncContext container = request.startContainerAsync(started, answer);
+    // Filters in front that act on a dispatch must reach the client: so they get the response that
+    // they had, and the handler gets its own back when the dispatch comes to us.
+    AsyncContext container = request.startContainerAsync(started);
     ExchangeAsyncContext context =
         new ExchangeAsyncContext(this, container, started, answer, original);
     container.addListener(context.listener());

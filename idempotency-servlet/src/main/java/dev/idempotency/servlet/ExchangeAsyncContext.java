@@ -104,9 +104,11 @@ final class ExchangeAsyncContext implements AsyncContext {
     exchange.expectDispatch();
     try {
       dispatch.run();
-    } catch (IllegalStateException e) {
+    } catch (RuntimeException | Error e) {
+      ended = false;
       if (containerEnds) {
         // The rest of the handler was behind the dispatch, and will not come.
+        ended = true;
         exchange.failAsync();
       }
       throw e;
@@ -159,6 +161,14 @@ final class ExchangeAsyncContext implements AsyncContext {
     return container.getTimeout();
   }
 
+  /** Asynchronous work broke, unless it has ended. */
+  void fail() {
+    if (!ended && exchange.failAsync()) {
+      ended = true;
+      completeContainer();
+    }
+  }
+
   /** What the container shall tell. */
   AsyncListener listener() {
     return new Relay();
@@ -174,7 +184,7 @@ final class ExchangeAsyncContext implements AsyncContext {
     @Override
     public void onTimeout(AsyncEvent event) {
       tell(event, AsyncListener::onTimeout);
-      endUnlessEnded();
+      fail();
     }
 
     @Override
@@ -185,26 +195,22 @@ final class ExchangeAsyncContext implements AsyncContext {
         // Also if the handler is just completing: Tomcat lets it do so no more.
         containerEnds = true;
         if (!ended) {
-          exchange.clientGone(container.getTimeout());
-          completeContainer();
+          try {
+            exchange.clientGone(container.getTimeout());
+          } finally {
+            completeContainer();
+          }
           return;
         }
       }
-      endUnlessEnded();
-    }
-
-    private void endUnlessEnded() {
-      if (!ended && exchange.failAsync()) {
-        ended = true;
-        container.complete();
-      }
+      fail();
     }
 
     @Override
     public void onComplete(AsyncEvent event) {
       containerEnds = true;
       tell(event, AsyncListener::onComplete);
-      exchange.ended();
+      exchange.containerEnded(ContainerStatus.of(event));
     }
 
     @Override
@@ -219,8 +225,8 @@ final class ExchangeAsyncContext implements AsyncContext {
               each.listener,
               new AsyncEvent(
                   ExchangeAsyncContext.this, each.request, each.response, event.getThrowable()));
-        } catch (IOException | RuntimeException e) {
-          // As containers do: one broken listener must not keep the others from knowing.
+        } catch (IOException | RuntimeException | Error e) {
+          // One broken listener must keep neither the others nor the store from knowing.
           LOG.log(System.Logger.Level.WARNING, "an AsyncListener failed", e);
         }
       }

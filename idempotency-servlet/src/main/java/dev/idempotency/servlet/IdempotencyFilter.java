@@ -97,4 +97,12 @@ public final class IdempotencyFilter implements Filter {
       chain.doFilter(request, response);
     }
   }
+
+  @Override
+  public void destroy() {
+    RequestGate ready = gate;
+    if (ready != null) {
+      ready.destroy();
+    }
+  }
 }

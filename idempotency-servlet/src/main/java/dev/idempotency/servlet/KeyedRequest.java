@@ -71,9 +71,12 @@ class KeyedRequest extends HttpServletRequestWrapper {
   public AsyncContext startAsync() {
     Exchange owner = exchange;
     // The container's own startAsync() would go on with the request whose body is gone.
-    return owner == null
-        ? startWithoutExchange(this, answer)
-        : owner.startAsync(this, owner.response(), true);
+    return owner == null ? startToWait() : owner.startAsync(this, owner.response(), true);
+  }
+
+  /** On the response as it came to us, so that what filters in front do reaches the client. */
+  AsyncContext startToWait() {
+    return startWithoutExchange(this, answer);
   }
 
   @Override
@@ -84,15 +87,19 @@ class KeyedRequest extends HttpServletRequestWrapper {
         : owner.startAsync(request, response, false);
   }
 
-  /** The container's own, for the exchange; it ends the share when the container has ended. */
-  AsyncContext startContainerAsync(ServletRequest request, ServletResponse response) {
+  /** The container's own, for the exchange; the share ends when that has ended. */
+  AsyncContext startContainerAsync(ServletRequest request) {
+    return startKeepingShare(request, answer);
+  }
+
+  private AsyncContext startKeepingShare(ServletRequest request, ServletResponse response) {
     AsyncContext context = super.startAsync(request, response);
     share.keep();
     return context;
   }
 
   private AsyncContext startWithoutExchange(ServletRequest request, ServletResponse response) {
-    AsyncContext context = startContainerAsync(request, response);
+    AsyncContext context = startKeepingShare(request, response);
     context.addListener(new EndOfShare());
     return context;
   }
@@ -105,7 +112,10 @@ class KeyedRequest extends HttpServletRequestWrapper {
 
     @Override
     public void onComplete(AsyncEvent event) {
-      share.end();
+      // An exchange that began meanwhile ends it.
+      if (exchange == null) {
+        share.end();
+      }
     }
 
     @Override

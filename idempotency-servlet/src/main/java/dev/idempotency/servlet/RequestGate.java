@@ -23,6 +23,7 @@ final class RequestGate {
 
   private final FilterSettings settings;
   private final Answers answers;
+  private final LateEnds lateEnds = new LateEnds();
 
   RequestGate(FilterSettings settings) {
     this.settings = settings;
@@ -48,8 +49,7 @@ final class RequestGate {
     }
     DispatcherType type = http.getDispatcherType();
     if (!exchange.isAnswered() && type == DispatcherType.ASYNC) {
-      IdempotencyFilter.attach(exchange);
-      exchange.run(chain, http, answer);
+      resume(exchange, http, answer, chain);
     } else if (!exchange.isAnswered() && type == DispatcherType.FORWARD) {
       // Asynchronous work of the handler forwards.
       chain.doFilter(http, answer);
@@ -68,6 +68,20 @@ final class RequestGate {
         refuse(answer, new Decision.InFlight(settings.engine().config().retryAfter()));
       }
     }
+  }
+
+  private void resume(
+      Exchange exchange, HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
+      throws IOException, ServletException {
+    IdempotencyFilter.attach(exchange);
+    if (!exchange.run(chain, http, answer) && !answer.isCommitted()) {
+      refuse(answer, new Decision.InFlight(settings.engine().config().retryAfter()));
+    }
+  }
+
+  /** The container takes the filter out of service. */
+  void destroy() {
+    lateEnds.destroy();
   }
 
   private void firstSeen(HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
@@ -164,22 +178,40 @@ final class RequestGate {
     CompletableFuture<Decision> deciding = decide(request, operation, policy);
     if (!deciding.isDone()) {
       new WaitingRequest(
-              settings, request, response, deciding, decision -> refuse(answer, decision))
+              settings, lateEnds, request, response, deciding, decision -> refuse(answer, decision))
           .start(policy.maxWait());
       return;
     }
     Decision decision = deciding.join();
     if (decision instanceof Decision.Proceed proceed) {
-      Exchange exchange =
-          new Exchange(settings, request, response, proceed.execution(), proceed.expiresAt());
-      IdempotencyFilter.attach(exchange);
-      exchange.run(chain, request, response);
+      exchange(request, response, proceed).run(chain, request, answer);
     } else if (decision instanceof Decision.StoreUnavailable unavailable && mayRun(unavailable)) {
       answer.setHeader(UNPROTECTED, "true");
       Dispatch.markFailedOpen(request);
       chain.doFilter(request, answer);
     } else {
       refuse(answer, decision);
+    }
+  }
+
+  /** From here on the exchange owns the execution; what goes wrong before frees the key. */
+  private Exchange exchange(
+      KeyedRequest request, BufferedResponse response, Decision.Proceed proceed) {
+    Exchange exchange = null;
+    try {
+      exchange =
+          new Exchange(
+              settings, lateEnds, request, response, proceed.execution(), proceed.expiresAt());
+      IdempotencyFilter.attach(exchange);
+      return exchange;
+    } catch (RuntimeException | Error e) {
+      // A listener of request attributes is the application's, and may throw.
+      if (exchange == null) {
+        proceed.execution().release();
+      } else {
+        exchange.neverRan();
+      }
+      throw e;
     }
   }
 

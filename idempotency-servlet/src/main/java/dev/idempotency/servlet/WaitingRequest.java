@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * A request that waits for the first one with its key, without a thread of the container. Answers
  * on a thread of the container; if it becomes the one that runs, goes through the filter again.
+ *
+ * <p>A claimed execution has an owner at each step: this object until the container has accepted
+ * the dispatch, then its {@link Exchange}, which runs it once, or releases it when the container
+ * ends the request or does nothing at all.
  */
 final class WaitingRequest implements AsyncListener {
 
@@ -29,20 +33,23 @@ final class WaitingRequest implements AsyncListener {
   }
 
   private final FilterSettings settings;
+  private final LateEnds lateEnds;
   private final KeyedRequest request;
   private final BufferedResponse response;
   private final CompletableFuture<Decision> wait;
   private final Refusal refusal;
-  private final AtomicBoolean taken = new AtomicBoolean();
+  private final AtomicBoolean over = new AtomicBoolean();
   private volatile @Nullable Exchange exchange;
 
   WaitingRequest(
       FilterSettings settings,
+      LateEnds lateEnds,
       KeyedRequest request,
       BufferedResponse response,
       CompletableFuture<Decision> wait,
       Refusal refusal) {
     this.settings = settings;
+    this.lateEnds = lateEnds;
     this.request = request;
     this.response = response;
     this.wait = wait;
@@ -51,63 +58,89 @@ final class WaitingRequest implements AsyncListener {
 
   /** Gives the thread back. */
   void start(Duration maxWait) {
-    // For the one that becomes the one that runs; not later, when the container may have taken the
-    // response back.
-    response.statusUnlessAnswered(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
-    AsyncContext context = request.startAsync(request, response);
-    context.setTimeout(maxWait.plus(GRACE).toMillis());
-    context.addListener(this);
+    AsyncContext context;
+    try {
+      // Preset, in case its dispatch never returns; later the response may be recycled.
+      response.statusUnlessAnswered(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
+      context = request.startToWait();
+      context.setTimeout(maxWait.plus(GRACE).toMillis());
+      context.addListener(this);
+    } catch (RuntimeException | Error e) {
+      if (!wait.cancel(false)) {
+        var unused = wait.thenAccept(WaitingRequest::disown);
+      }
+      throw e;
+    }
     var unused = wait.thenAccept(decision -> handOver(context, decision));
   }
 
+  private static void disown(Decision decision) {
+    if (decision instanceof Decision.Proceed proceed) {
+      proceed.execution().release();
+    }
+  }
+
+  /** On a thread of the engine: must not block on the client. */
   private void handOver(AsyncContext context, Decision decision) {
+    if (decision instanceof Decision.Proceed proceed) {
+      Exchange ours;
+      try {
+        ours =
+            new Exchange(
+                settings, lateEnds, request, response, proceed.execution(), proceed.expiresAt());
+        exchange = ours;
+      } catch (RuntimeException | Error e) {
+        proceed.execution().release();
+        throw e;
+      }
+      takeTurn(context, ours);
+      return;
+    }
     try {
-      context.start(() -> settle(context, decision));
-    } catch (RuntimeException e) {
-      // Nothing wrong where the client has gone: the container is about to say so.
+      context.start(() -> answer(context, decision));
+    } catch (RuntimeException | Error e) {
       LOG.log(
           e instanceof IllegalStateException
               ? System.Logger.Level.DEBUG
               : System.Logger.Level.WARNING,
           "the container takes no more tasks for this request",
           e);
-      if (decision instanceof Decision.Proceed proceed) {
-        proceed.execution().release();
-      }
-      if (taken.compareAndSet(false, true)) {
-        answer(context, new Decision.InFlight(settings.engine().config().retryAfter()));
+      // With the status that was preset: writing here would hold up other waits.
+      if (over.compareAndSet(false, true)) {
+        complete(context);
       }
     }
   }
 
-  private void settle(AsyncContext context, Decision decision) {
-    if (!taken.compareAndSet(false, true)) {
-      if (decision instanceof Decision.Proceed proceed) {
-        proceed.execution().release();
-      }
+  private void takeTurn(AsyncContext context, Exchange ours) {
+    if (!over.compareAndSet(false, true)) {
+      ours.neverRan();
       return;
     }
-    if (decision instanceof Decision.Proceed proceed) {
-      Exchange ours =
-          new Exchange(settings, request, response, proceed.execution(), proceed.expiresAt());
-      exchange = ours;
-      try {
-        context.dispatch();
-      } catch (RuntimeException e) {
-        LOG.log(System.Logger.Level.DEBUG, "the client went before its turn", e);
-        ours.neverRan();
-      }
-      return;
+    ours.expectEntry(GRACE);
+    try {
+      context.dispatch();
+    } catch (RuntimeException | Error e) {
+      LOG.log(System.Logger.Level.DEBUG, "the client disconnected before its turn", e);
+      ours.neverRan();
+      complete(context);
     }
-    answer(context, decision);
   }
 
   private void answer(AsyncContext context, Decision decision) {
+    if (!over.compareAndSet(false, true)) {
+      return;
+    }
     try {
       refusal.answer(decision);
     } catch (IOException | IllegalStateException e) {
-      LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
+      LOG.log(System.Logger.Level.DEBUG, "the client disconnected before its answer", e);
+    } finally {
+      complete(context);
     }
+  }
+
+  private static void complete(AsyncContext context) {
     try {
       context.complete();
     } catch (IllegalStateException e) {
@@ -126,20 +159,18 @@ final class WaitingRequest implements AsyncListener {
   }
 
   private void giveUp(AsyncEvent event) {
-    if (taken.compareAndSet(false, true)) {
-      wait.cancel(false);
-      answer(
-          event.getAsyncContext(), new Decision.InFlight(settings.engine().config().retryAfter()));
-    }
+    // A wait that has just ended is handed over all the same, and finds that it is too late.
+    wait.cancel(false);
+    answer(event.getAsyncContext(), new Decision.InFlight(settings.engine().config().retryAfter()));
   }
 
   @Override
   public void onComplete(AsyncEvent event) {
-    taken.set(true);
+    over.set(true);
     wait.cancel(false);
     Exchange ours = exchange;
     if (ours != null) {
-      ours.ended();
+      ours.containerEnded(ContainerStatus.of(event));
     }
   }
 

@@ -9,12 +9,18 @@ import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import jakarta.servlet.AsyncContext;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
 import jakarta.servlet.DispatcherType;
 import java.io.IOException;
 import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -187,6 +193,56 @@ class BodyBudgetTest {
       assertThat(each.get(20, SECONDS).statusCode()).isEqualTo(200);
     }
     until(() -> settings.bodies().taken() == 0);
+  }
+
+  /** Over HTTP/2 the container ends the request at once; the handler still has its body. */
+  @Test
+  void aBodyCountsUntilItsHandlerEndsThoughTheClientDisconnected() throws Exception {
+    List<AsyncContext> held = Collections.synchronizedList(new ArrayList<>());
+    CountDownLatch told = new CountDownLatch(1);
+    serve(
+        (request, response) -> {
+          if (request.getMethod().equals("POST")) {
+            AsyncContext async = request.startAsync();
+            async.addListener(new TellsCompletion(told));
+            held.add(async);
+          }
+        });
+    URI app = server.openHttp2(10);
+    HttpClient client = HttpClient.newHttpClient();
+    // Makes the connection one of HTTP/2.
+    client.send(HttpRequest.newBuilder(app).build(), HttpResponse.BodyHandlers.discarding());
+    CompletableFuture<HttpResponse<String>> sent =
+        client.sendAsync(
+            HttpRequest.newBuilder(URI.create(app + "/v1"))
+                .header("Idempotency-Key", "k")
+                .POST(HttpRequest.BodyPublishers.ofString("x".repeat(LARGEST)))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+    until(() -> held.size() == 1);
+    sent.cancel(true);
+    await(told);
+
+    assertThat(settings.bodies().taken()).isEqualTo(LARGEST);
+    held.get(0).complete();
+    until(() -> settings.bodies().taken() == 0);
+    assertThat(server.send(server.request("/v1").GET()).statusCode()).isEqualTo(200);
+  }
+
+  private record TellsCompletion(CountDownLatch told) implements AsyncListener {
+    @Override
+    public void onComplete(AsyncEvent event) {
+      told.countDown();
+    }
+
+    @Override
+    public void onTimeout(AsyncEvent event) {}
+
+    @Override
+    public void onError(AsyncEvent event) {}
+
+    @Override
+    public void onStartAsync(AsyncEvent event) {}
   }
 
   private static void await(CountDownLatch latch) {
