@@ -78,7 +78,10 @@ final class TillServer implements AutoCloseable {
         builder
             .addService(
                 ServerInterceptors.intercept(
-                    IdempotencyInterceptor.builder(engine).build().intercept(new Till()),
+                    IdempotencyInterceptor.builder(engine)
+                        .oneScopeForAllCallers()
+                        .build()
+                        .intercept(new Till()),
                     new Losing()))
             .build()
             .start();

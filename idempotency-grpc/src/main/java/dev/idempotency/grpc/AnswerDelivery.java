@@ -16,9 +16,10 @@ import java.util.Optional;
  * @param call towards the client
  * @param plan of its method
  * @param codec of outcomes
+ * @param errorDomain of the interceptor's own answers
  */
 record AnswerDelivery<ReqT, RespT>(
-    ServerCall<ReqT, RespT> call, MethodPlan<ReqT> plan, AnswerCodec codec) {
+    ServerCall<ReqT, RespT> call, MethodPlan<ReqT> plan, AnswerCodec codec, String errorDomain) {
 
   static final String REPLAYED_NAME = "idempotency-replayed";
 
@@ -28,7 +29,10 @@ record AnswerDelivery<ReqT, RespT>(
 
   /** Stores how the handler ended, then sends what the caller is to get. Blocks on the store. */
   void conclude(
-      OwnedExecution execution, RecordedAnswer answer, List<RespT> messages, boolean onPurpose) {
+      OwnedExecution execution,
+      RecordedAnswer answer,
+      List<MarshalledMessage<RespT>> messages,
+      boolean onPurpose) {
     Ending ending = onPurpose ? plan.endingOf(answer.status().getCode()) : Ending.IN_DOUBT;
     Optional<Completion> completion;
     try {
@@ -82,9 +86,9 @@ record AnswerDelivery<ReqT, RespT>(
     };
   }
 
-  private void own(RecordedAnswer answer, List<RespT> messages) {
+  private void own(RecordedAnswer answer, List<MarshalledMessage<RespT>> messages) {
     answer.headers().ifPresent(call::sendHeaders);
-    messages.forEach(call::sendMessage);
+    messages.forEach(message -> call.sendMessage(message.message()));
     call.close(answer.status(), answer.trailers());
   }
 
@@ -131,7 +135,7 @@ record AnswerDelivery<ReqT, RespT>(
 
   /** Sends an answer of the interceptor. */
   void send(OwnAnswer answer) {
-    sending(() -> call.close(answer.status(), answer.trailers()));
+    sending(() -> answer.close(call, errorDomain));
   }
 
   private void sending(Runnable send) {
@@ -143,8 +147,7 @@ record AnswerDelivery<ReqT, RespT>(
       }
       LOG.log(System.Logger.Level.ERROR, "an answer of " + plan.method() + " was not sent", e);
       try {
-        OwnAnswer unreadable = OwnAnswer.resultNotKept();
-        call.close(unreadable.status(), unreadable.trailers());
+        OwnAnswer.resultNotKept().close(call, errorDomain);
       } catch (RuntimeException closed) {
         LOG.log(System.Logger.Level.DEBUG, "the call was closed already", closed);
       }

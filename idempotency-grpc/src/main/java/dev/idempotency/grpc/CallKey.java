@@ -21,9 +21,9 @@ final class CallKey {
    *
    * @throws RefusedCall if it is malformed, or field and metadata differ
    */
-  static <T> Optional<String> of(RequestReader<T> reader, T message, Metadata headers) {
-    Optional<String> field =
-        reader.key(message).map(key -> checked(reader, reader.keyLocation(), key));
+  static <T> Optional<String> of(
+      RequestReader<T> reader, RequestReader.ReadRequest<T> request, Metadata headers) {
+    Optional<String> field = request.key().map(key -> checked(reader, reader.keyLocation(), key));
     Optional<String> header = header(headers).map(key -> checked(reader, HEADER_NAME, key));
     if (field.isPresent() && header.isPresent() && !field.equals(header)) {
       throw new RefusedCall(OwnAnswer.keysDiffer(reader.keyLocation()));

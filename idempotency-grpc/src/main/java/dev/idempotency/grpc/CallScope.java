@@ -2,6 +2,7 @@ package dev.idempotency.grpc;
 
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
+import java.util.Optional;
 
 /**
  * Says in whose name a call is made: the tenant or principal within which a key is unique.
@@ -14,16 +15,13 @@ import io.grpc.ServerCall;
 public interface CallScope {
 
   /**
-   * The scope of a call.
+   * The identity of a call's caller. It must be the same in every retry: a token that is renewed,
+   * or a signature, is no identity.
    *
    * @param call for its attributes: peer, TLS session, method
    * @param headers of the request; must not be changed
-   * @return at most 1024 characters; empty where callers are told apart by their credential alone
+   * @return empty, or an empty text, for a caller without one. All of these share a scope of their
+   *     own, which no identity can have. Of an identity above 500 characters its digest is used
    */
-  String of(ServerCall<?, ?> call, Metadata headers);
-
-  /** Every call has the empty scope. The default; keys are then bound to the credential. */
-  static CallScope none() {
-    return (call, headers) -> "";
-  }
+  Optional<String> of(ServerCall<?, ?> call, Metadata headers);
 }

@@ -1,60 +1,139 @@
 package dev.idempotency.grpc;
 
+import io.grpc.ServerCall;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 
 /**
- * Where the interceptor runs what must not block the thread that it is called on.
- *
- * @param storing takes the writes of outcomes, and the answers after them
- * @param handlers takes the handlers of calls that had to wait for their key
+ * Where the interceptor runs what must not run on the thread that it is called on. Claims and
+ * writes are short and have bounded pools, each its own; handlers are long, may wait for other
+ * claims, and never run on either. Thread-safe.
  */
-record CallThreads(Executor storing, Executor handlers) {
+final class CallThreads {
 
+  /** How long a task may wait for a thread before it counts as dropped. */
+  static final Duration DEFAULT_PATIENCE = Duration.ofSeconds(30);
+
+  private static final int POOL_SIZE = 16;
   private static final int MAX_QUEUED = 10_000;
 
-  /** A pool of daemon threads that go when they are idle. */
-  static Executor pool(String name, int threads) {
-    AtomicInteger count = new AtomicInteger();
+  private final Executor claiming = pool("idempotency-grpc-claim");
+  private final Executor storing;
+  private final boolean storingIsOwn;
+  private final Optional<Function<ServerCall<?, ?>, Executor>> handlers;
+  private final Duration patience;
+  private final ScheduledExecutorService timer = newTimer();
+
+  /** Without a bound, as gRPC's own default: a handler may wait for another one. */
+  private final Executor spare = Executors.newCachedThreadPool(named("idempotency-grpc-handler"));
+
+  /**
+   * Threads of an interceptor.
+   *
+   * @param storing takes the writes of outcomes, and the answers after them; empty for an own pool
+   * @param handlers says where the handler of a call goes on; empty to find it out
+   * @param patience how long a task may wait for a thread of others before it counts as dropped
+   */
+  CallThreads(
+      Optional<Executor> storing,
+      Optional<Function<ServerCall<?, ?>, Executor>> handlers,
+      Duration patience) {
+    this.storing = storing.orElseGet(() -> pool("idempotency-grpc-store"));
+    this.storingIsOwn = storing.isEmpty();
+    this.handlers = handlers;
+    this.patience = patience;
+  }
+
+  /** A pool of daemon threads that end when they are idle. */
+  private static Executor pool(String name) {
     ThreadPoolExecutor pool =
         new ThreadPoolExecutor(
-            threads,
-            threads,
+            POOL_SIZE,
+            POOL_SIZE,
             10,
             TimeUnit.SECONDS,
             new LinkedBlockingQueue<>(MAX_QUEUED),
-            task -> {
-              Thread thread = new Thread(task, name + "-" + count.incrementAndGet());
-              thread.setDaemon(true);
-              return thread;
-            });
+            named(name));
     pool.allowCoreThreadTimeOut(true);
     return pool;
   }
 
-  /**
-   * Whether a thread serves connections, as with {@code directExecutor()} on Netty: a claim on it
-   * would hold up every call of its connections. Known by the type that Netty gives its threads, by
-   * name, because Netty may be shaded; a false alarm costs one change of threads.
-   */
-  static boolean isEventLoop(Thread thread) {
-    for (Class<?> type = thread.getClass(); type != null; type = type.getSuperclass()) {
-      if (type.getName().endsWith(".netty.util.concurrent.FastThreadLocalThread")) {
-        return true;
-      }
+  private static ScheduledExecutorService newTimer() {
+    ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1, TimerThread::new);
+    // Nearly all calls end long before their limits; the timers of those must not pile up.
+    timer.setRemoveOnCancelPolicy(true);
+    timer.setKeepAliveTime(10, TimeUnit.SECONDS);
+    timer.allowCoreThreadTimeOut(true);
+    return timer;
+  }
+
+  /** Keeps the time of all calls. */
+  private static final class TimerThread extends Thread {
+    TimerThread(Runnable task) {
+      super(task, "idempotency-grpc-timer");
+      setDaemon(true);
     }
-    return false;
+  }
+
+  private static ThreadFactory named(String name) {
+    AtomicInteger count = new AtomicInteger();
+    return task -> {
+      Thread thread = new Thread(task, name + "-" + count.incrementAndGet());
+      thread.setDaemon(true);
+      return thread;
+    };
+  }
+
+  /**
+   * Where the handler of a call goes on after a claim that was made on another thread. To be asked
+   * on the call's own thread: an event loop is its own answer, Armeria's request has its executors,
+   * and from another server its executor cannot be had.
+   */
+  Executor handlersOf(ServerCall<?, ?> call) {
+    if (handlers.isPresent()) {
+      return handlers.get().apply(call);
+    }
+    boolean onEventLoop = EventLoops.isCurrent();
+    return ArmeriaRequests.currentExecutor(onEventLoop)
+        .or(() -> onEventLoop ? EventLoops.currentExecutor() : Optional.empty())
+        .orElse(spare);
+  }
+
+  /** Makes a claim; the alternative, on the caller's thread, if there is no place. */
+  void claim(Runnable task, Runnable ifFull) {
+    handle(claiming, task, ifFull);
+  }
+
+  /**
+   * Runs what may call a handler. For threads of others, which an executor that makes its caller
+   * run the task must not get hold of.
+   */
+  void handleFromElsewhere(Executor executor, Runnable task, Runnable ifFull) {
+    Runnable handing = () -> handle(executor, task, ifFull);
+    try {
+      spare.execute(handing);
+    } catch (RuntimeException | Error e) {
+      ifFull.run();
+    }
   }
 
   /**
    * Runs what may call a handler; the alternative, on the caller's thread, if there is no place.
    */
-  void handle(Runnable task, Runnable ifFull) {
+  static void handle(Executor executor, Runnable task, Runnable ifFull) {
     try {
-      handlers.execute(task);
+      executor.execute(task);
     } catch (RuntimeException | Error e) {
       // Error: a machine without a further thread says OutOfMemoryError. The task itself does not
       // throw.
@@ -62,12 +141,43 @@ record CallThreads(Executor storing, Executor handlers) {
     }
   }
 
-  /** Runs where it should; on the caller's thread if that place is full: no outcome is dropped. */
-  void store(Runnable task) {
-    try {
-      storing.execute(task);
-    } catch (RuntimeException | Error e) {
-      task.run();
+  /** Runs a step of a call that may block, and that is nobody's in particular. */
+  void spare(Runnable task) {
+    handle(spare, task, task);
+  }
+
+  /**
+   * Runs a write, once, and always: by another thread if its own place is full, or has dropped it.
+   */
+  void store(Runnable write) {
+    OnceTask task = new OnceTask(write);
+    if (!storingIsOwn) {
+      task.watchedBy(afterPatience(() -> spare(task)));
     }
+    boolean mustNotBlock = EventLoops.isCurrent() || Thread.currentThread() instanceof TimerThread;
+    handle(
+        storing,
+        task,
+        () -> {
+          if (mustNotBlock) {
+            spare(task);
+          } else {
+            task.run();
+          }
+        });
+  }
+
+  /** Runs a task after a while, on a thread that must not be blocked. */
+  Future<?> after(Duration delay, Runnable task) {
+    return timer.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+  }
+
+  /** Runs a task, as {@link #after}, when one that waits for a thread must count as dropped. */
+  Future<?> afterPatience(Runnable task) {
+    return after(patience, task);
+  }
+
+  ScheduledExecutorService timer() {
+    return timer;
   }
 }

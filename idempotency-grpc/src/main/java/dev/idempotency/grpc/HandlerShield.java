@@ -3,7 +3,6 @@ package dev.idempotency.grpc;
 import io.grpc.Context;
 import java.time.Duration;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -11,31 +10,16 @@ import java.util.concurrent.TimeUnit;
  * transfer that has begun is better finished than torn. Thread-safe.
  *
  * @param limit from a handler's start
- * @param timer ends contexts
  */
-record HandlerShield(Duration limit, ScheduledExecutorService timer) {
-
-  static HandlerShield of(Duration limit) {
-    ScheduledThreadPoolExecutor timer =
-        new ScheduledThreadPoolExecutor(
-            1,
-            task -> {
-              Thread thread = new Thread(task, "idempotency-grpc-limit");
-              thread.setDaemon(true);
-              return thread;
-            });
-    // Nearly all handlers end long before their limit; their timers must not pile up.
-    timer.setRemoveOnCancelPolicy(true);
-    timer.setKeepAliveTime(10, TimeUnit.SECONDS);
-    timer.allowCoreThreadTimeOut(true);
-    return new HandlerShield(limit, timer);
-  }
+record HandlerShield(Duration limit) {
 
   /**
    * A context with the same values that ends with the limit alone. Calls to other services that the
    * handler makes in it have the limit as their deadline.
+   *
+   * @param timer ends it
    */
-  Context.CancellableContext fork(Context context) {
+  Context.CancellableContext fork(Context context, ScheduledExecutorService timer) {
     return context.fork().withDeadlineAfter(limit.toNanos(), TimeUnit.NANOSECONDS, timer);
   }
 }

@@ -1,6 +1,7 @@
 package dev.idempotency.grpc;
 
 import dev.idempotency.IdempotencyEngine;
+import io.grpc.ServerCallHandler;
 import io.grpc.Status;
 import java.time.Duration;
 import java.util.Optional;
@@ -12,17 +13,31 @@ import java.util.Optional;
  * @param scope names the caller
  * @param codec of outcomes
  * @param threads for what must not block
- * @param asynchronousClaims whether the first look at the store is off the caller's thread too
+ * @param asynchronousClaims whether claims are never made on the call's own thread
  * @param inFlightCode what a call gets whose wait for a key in flight is over
  * @param limitAfterCancel how long a handler may still close after its caller has gone
  * @param shield keeps cancellations from handlers; empty if they may see them
+ * @param coroutines which handlers are coroutines
+ * @param exceptions says which exceptions have a status of their own
+ * @param errorDomain of the {@code ErrorInfo} in the interceptor's own answers
  */
 record InterceptorSettings(
     IdempotencyEngine engine,
-    CallScope scope,
+    CallerScope scope,
     AnswerCodec codec,
     CallThreads threads,
     boolean asynchronousClaims,
     Status.Code inFlightCode,
     Duration limitAfterCancel,
-    Optional<HandlerShield> shield) {}
+    Optional<HandlerShield> shield,
+    Coroutines coroutines,
+    ExceptionMapper exceptions,
+    String errorDomain) {
+
+  /** The shield of a handler: as set, and by default for coroutines, which end when cancelled. */
+  Optional<HandlerShield> shieldOf(MethodPlan<?> plan, ServerCallHandler<?, ?> handler) {
+    return shield.isPresent() || !coroutines.include(plan.method(), handler)
+        ? shield
+        : Optional.of(new HandlerShield(limitAfterCancel));
+  }
+}

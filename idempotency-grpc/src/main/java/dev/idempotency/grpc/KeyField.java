@@ -17,12 +17,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The field of a method's request that holds the key: the one that the method option or the service
- * option names, the one that is marked as key, or a string {@code idempotency_key}. Server and
- * client find it in the same way. Immutable.
+ * option names, the one that is marked as key, or by convention a string {@code idempotency_key} or
+ * a string {@code request_id} that is marked as AIP-155 says, with {@code google.api.field_info}
+ * format UUID4. Server and client find it in the same way. Immutable.
  */
 public final class KeyField {
 
   private static final String CONVENTION = "idempotency_key";
+
+  /** AIP-155: a request id by which duplicates are found, marked as a UUID of version 4. */
+  private static final String AIP_155 = "request_id";
 
   private final KeyPath path;
 
@@ -55,22 +59,14 @@ public final class KeyField {
 
   /** The key in a request; empty if it has none. */
   public Optional<String> read(Message request) {
-    return Optional.of(in(request).read(request)).filter(key -> !key.isEmpty());
+    return path.in(request.getDescriptorForType()).find(request).filter(key -> !key.isEmpty());
   }
 
   /** The same request with this key. */
   public Message write(Message request, String key) {
     Message.Builder builder = request.toBuilder();
-    in(request).write(builder, key);
+    path.in(request.getDescriptorForType()).write(builder, key);
     return builder.build();
-  }
-
-  /** Equal types built twice, as with dynamic messages, have field handles of their own. */
-  private KeyPath in(Message request) {
-    Descriptor type = request.getDescriptorForType();
-    return path.fields().get(0).getContainingType() == type
-        ? path
-        : KeyPath.of(type, path.dotted());
   }
 
   @Override
@@ -95,12 +91,42 @@ public final class KeyField {
               path));
     }
     return marked.or(
-        () ->
-            request
-                .map(type -> type.findFieldByName(CONVENTION))
-                .filter(
-                    field -> field.getType() == FieldDescriptor.Type.STRING && !field.isRepeated())
-                .map(field -> new KeyPath(List.of(field))));
+        () -> request.flatMap(KeyField::conventional).map(field -> new KeyPath(List.of(field))));
+  }
+
+  private static Optional<FieldDescriptor> conventional(Descriptor request) {
+    return string(request, CONVENTION)
+        .or(() -> string(request, AIP_155).filter(PolicyOptions::isUuid4));
+  }
+
+  private static Optional<FieldDescriptor> string(Descriptor request, String name) {
+    return Optional.ofNullable(request.findFieldByName(name))
+        .filter(field -> field.getType() == FieldDescriptor.Type.STRING && !field.isRepeated());
+  }
+
+  /**
+   * Refuses a request whose key by convention cannot be one: its author believes that it is.
+   *
+   * @throws IllegalArgumentException if there is such a field
+   */
+  static void checkConvention(Descriptor request) {
+    FieldDescriptor field = request.findFieldByName(CONVENTION);
+    if (field == null || string(request, CONVENTION).isPresent()) {
+      return;
+    }
+    boolean isWrapped =
+        field.getJavaType() == FieldDescriptor.JavaType.MESSAGE
+            && field.getMessageType().getFullName().equals("google.protobuf.StringValue");
+    throw new IllegalArgumentException(
+        "field "
+            + field.getFullName()
+            + " is named as a key, but is "
+            + (field.isRepeated() ? "repeated" : KeyPath.typeOf(field))
+            + "; a key is a singular string: "
+            + (isWrapped
+                ? "set key_field to \"" + CONVENTION + ".value\""
+                : "change its type, name another field in key_field")
+            + ", or set mode to MODE_DISABLED if it is no key");
   }
 
   static com.google.protobuf.Descriptors.@Nullable MethodDescriptor protoOf(

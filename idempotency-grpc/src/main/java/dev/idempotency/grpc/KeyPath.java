@@ -6,6 +6,7 @@ import com.google.protobuf.Message;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -40,7 +41,7 @@ record KeyPath(List<FieldDescriptor> fields) {
     }
   }
 
-  private static String typeOf(FieldDescriptor field) {
+  static String typeOf(FieldDescriptor field) {
     return field.getType().name().toLowerCase(java.util.Locale.ROOT);
   }
 
@@ -92,16 +93,28 @@ record KeyPath(List<FieldDescriptor> fields) {
     return fields.stream().map(FieldDescriptor::getName).collect(Collectors.joining("."));
   }
 
-  /** The text at the path; empty if it, or a message on the way, is not set. */
-  String read(Message request) {
+  /** This path in a type that may be built twice, as with dynamic messages. */
+  KeyPath in(Descriptor request) {
+    return fields.get(0).getContainingType() == request ? this : KeyPath.of(request, dotted());
+  }
+
+  /**
+   * The text at the path. Where the field has presence, presence decides: its default is no key,
+   * and an empty text that was set is one, if a malformed one.
+   *
+   * @return empty if it, or a message on the way, is not set
+   */
+  Optional<String> find(Message request) {
     Message within = request;
     for (FieldDescriptor field : fields.subList(0, fields.size() - 1)) {
       if (!within.hasField(field)) {
-        return "";
+        return Optional.empty();
       }
       within = (Message) within.getField(field);
     }
-    return (String) within.getField(leaf());
+    return within.hasField(leaf())
+        ? Optional.of((String) within.getField(leaf()))
+        : Optional.empty();
   }
 
   /** Sets the text at the path, and makes the messages on the way that are not there. */
@@ -116,22 +129,6 @@ record KeyPath(List<FieldDescriptor> fields) {
     } else {
       Message.Builder inner = ((Message) within.getField(field)).toBuilder();
       write(inner, depth + 1, text);
-      within.setField(field, inner.buildPartial());
-    }
-  }
-
-  /** Clears the text at the path, and nothing around it. */
-  void clear(Message.Builder request) {
-    clear(request, 0);
-  }
-
-  private void clear(Message.Builder within, int depth) {
-    FieldDescriptor field = fields.get(depth);
-    if (depth == fields.size() - 1) {
-      within.clearField(field);
-    } else if (within.hasField(field)) {
-      Message.Builder inner = ((Message) within.getField(field)).toBuilder();
-      clear(inner, depth + 1);
       within.setField(field, inner.buildPartial());
     }
   }

@@ -20,9 +20,6 @@ import org.jspecify.annotations.Nullable;
 record MethodPlanner(
     Map<String, MethodSettings> overrides, MethodSettings defaults, IdempotencyConfig engine) {
 
-  private static final Duration MIN_LEASE = Duration.ofMillis(100);
-  private static final Duration MAX_LEASE = Duration.ofHours(1);
-
   /**
    * The plan of a method; empty if its calls pass the interceptor by.
    *
@@ -39,10 +36,15 @@ record MethodPlanner(
 
   private <ReqT> Optional<MethodPlan<ReqT>> resolve(MethodDescriptor<ReqT, ?> method) {
     com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = KeyField.protoOf(method);
+    MethodSettings ofMethod = ofMethod(method, proto);
     if (method.isSafe() || (proto != null && PolicyOptions.hasNoSideEffects(proto))) {
+      checkNoSideEffects(ofMethod);
       return Optional.empty();
     }
-    MethodSettings said = said(method, proto);
+    MethodSettings said =
+        proto == null
+            ? ofMethod
+            : ofMethod.orElse(PolicyOptions.settings(PolicyOptions.ofService(proto)));
     if (said.mode().equals(Optional.of(MethodSettings.Mode.DISABLED))) {
       return Optional.empty();
     }
@@ -66,6 +68,9 @@ record MethodPlanner(
         said.keyExtractor().isPresent()
             ? Optional.empty()
             : KeyField.path(said.keyField(), request, marked);
+    if (key.isEmpty() && said.keyExtractor().isEmpty()) {
+      request.ifPresent(KeyField::checkConvention);
+    }
     if (!spoken && key.isEmpty()) {
       return Optional.empty();
     }
@@ -105,13 +110,8 @@ record MethodPlanner(
       RequestReader<ReqT> reader) {
     Duration lease = settings.lease().orElse(engine.lease());
     Duration ttl = settings.ttl().orElse(engine.ttl());
-    if (lease.compareTo(MIN_LEASE) < 0 || lease.compareTo(MAX_LEASE) > 0) {
-      throw new IllegalArgumentException("lease must be 100ms to 1h, but is " + lease);
-    }
-    if (ttl.compareTo(lease) <= 0) {
-      throw new IllegalArgumentException(
-          "ttl must be longer than the lease, but " + ttl + " <= " + lease);
-    }
+    // The engine's own bounds: what it would refuse at every call is refused here.
+    var unused = IdempotencyConfig.builder().ttl(ttl).lease(lease).build();
     boolean waits =
         settings.inFlight().orElse(MethodSettings.InFlight.WAIT) == MethodSettings.InFlight.WAIT;
     Duration maxWait = waits ? settings.maxWait().orElseThrow() : Duration.ZERO;
@@ -139,18 +139,25 @@ record MethodPlanner(
             : settings.maxStreamMessages().orElseThrow());
   }
 
-  /** What program, method option and service option say together. */
-  private MethodSettings said(
+  /** What program and method option say together of this very method. */
+  private MethodSettings ofMethod(
       MethodDescriptor<?, ?> method,
       com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto) {
     MethodSettings program =
         overrides.getOrDefault(method.getFullMethodName(), MethodSettings.builder().build());
-    if (proto == null) {
-      return program;
+    return proto == null
+        ? program
+        : program.orElse(PolicyOptions.settings(PolicyOptions.ofMethod(proto)));
+  }
+
+  /** A service option may speak of all methods, those without side effects among them. */
+  private static void checkNoSideEffects(MethodSettings ofMethod) {
+    boolean disabled = ofMethod.mode().equals(Optional.of(MethodSettings.Mode.DISABLED));
+    if (isSpoken(ofMethod) && !disabled) {
+      throw new IllegalArgumentException(
+          "it has a policy of its own, but says that it has no side effects (idempotency_level ="
+              + " NO_SIDE_EFFECTS), so its calls would pass unprotected; drop one of the two");
     }
-    return program
-        .orElse(PolicyOptions.settings(PolicyOptions.ofMethod(proto)))
-        .orElse(PolicyOptions.settings(PolicyOptions.ofService(proto)));
   }
 
   private static boolean isSpoken(MethodSettings said) {
@@ -175,7 +182,7 @@ record MethodPlanner(
       Optional<KeyPath> key,
       MethodSettings said) {
     if (request.isPresent() && said.keyExtractor().isEmpty()) {
-      return new ProtobufRequestReader<>(request.get(), key);
+      return new ProtobufRequestReader<>(request.get(), key, method.getRequestMarshaller());
     }
     KeyExtractor<ReqT> none = message -> Optional.empty();
     return new OpaqueRequestReader<>(

@@ -143,8 +143,8 @@ public final class MethodSettings {
     }
 
     /**
-     * Whether a call needs a key; default REQUIRED, but OPTIONAL where nothing but a field by the
-     * name of {@code idempotency_key} speaks of it.
+     * Whether a call needs a key; default REQUIRED, but OPTIONAL where nothing but the convention
+     * speaks of it: a field {@code idempotency_key}, or {@code request_id} as in AIP-155.
      */
     public Builder mode(Mode value) {
       this.mode = value;
@@ -167,7 +167,9 @@ public final class MethodSettings {
       return this;
     }
 
-    /** How long an outcome is kept; default the engine's; longer than the lease. */
+    /**
+     * How long an outcome is kept; default the engine's; longer than the lease, at most 100 years.
+     */
     public Builder ttl(Duration duration) {
       this.ttl = duration;
       return this;

@@ -1,9 +1,7 @@
 package dev.idempotency.grpc;
 
 import io.grpc.MethodDescriptor;
-import io.grpc.Status;
-import java.io.IOException;
-import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.util.Optional;
 
 /** Reads messages through the application's {@link KeyExtractor} and their own marshaller. */
@@ -23,34 +21,38 @@ final class OpaqueRequestReader<T> implements RequestReader<T> {
   }
 
   @Override
-  public String schema(T message) {
-    return message.getClass().getName();
+  public String schema() {
+    return "opaque";
   }
 
   @Override
-  public Optional<String> key(T message) {
-    return extractor.key(message).filter(key -> !key.isEmpty());
+  public ReadRequest<T> read(T message) {
+    MarshalledMessage<T> marshalled = MarshalledMessage.of(method.getRequestMarshaller(), message);
+    return new ReadRequest<>() {
+      @Override
+      public Optional<String> key() {
+        return extractor.key(marshalled.message()).filter(key -> !key.isEmpty());
+      }
+
+      @Override
+      public ByteBuffer content() {
+        return ByteBuffer.wrap(extractor.content(marshalled.message(), marshalled.bytes().clone()));
+      }
+
+      @Override
+      public Optional<String> unknownFields() {
+        return Optional.empty();
+      }
+
+      @Override
+      public T message() {
+        return marshalled.message();
+      }
+    };
   }
 
   @Override
   public String canonical(String key) {
     return key;
-  }
-
-  @Override
-  public byte[] content(T message) {
-    try (InputStream stream = method.streamRequest(message)) {
-      return extractor.content(message, stream.readAllBytes());
-    } catch (IOException e) {
-      throw Status.INTERNAL
-          .withDescription("the marshaller of " + method.getFullMethodName() + " failed")
-          .withCause(e)
-          .asRuntimeException();
-    }
-  }
-
-  @Override
-  public Optional<String> unknownFieldsIn(T message) {
-    return Optional.empty();
   }
 }

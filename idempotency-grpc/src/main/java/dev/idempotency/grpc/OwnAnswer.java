@@ -6,21 +6,30 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import io.grpc.Metadata;
+import io.grpc.ServerCall;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
 
 /**
- * An answer of the interceptor itself, with {@code google.rpc} details: an {@code ErrorInfo} of the
- * domain {@value #DOMAIN} always, {@code BadRequest} and {@code RetryInfo} where they help.
+ * An answer of the interceptor itself, with {@code google.rpc} details: an {@code ErrorInfo}
+ * always, {@code BadRequest} and {@code RetryInfo} where they help. Immutable.
  *
- * @param status to close with
- * @param trailers to close with; new for each answer
+ * @param code to close with
+ * @param reason of the {@code ErrorInfo}
+ * @param message for people
+ * @param details beside the {@code ErrorInfo}
+ * @param pushback how long a client waits before it retries, as in gRFC A6
  */
-record OwnAnswer(Status status, Metadata trailers) {
-
-  static final String DOMAIN = "idempotency.dev";
+record OwnAnswer(
+    Status.Code code,
+    String reason,
+    String message,
+    List<Message> details,
+    Optional<Duration> pushback) {
 
   /** gRFC A6: the client waits this long before it retries. */
   static final Metadata.Key<String> PUSHBACK =
@@ -40,6 +49,13 @@ record OwnAnswer(Status status, Metadata trailers) {
         "IDEMPOTENCY_KEY_MALFORMED",
         "the idempotency key in " + field(location) + " is malformed: " + problem,
         violation(location, problem));
+  }
+
+  static OwnAnswer callerUnclear(String problem) {
+    return answer(
+        Status.Code.INVALID_ARGUMENT,
+        "IDEMPOTENCY_CALLER_UNCLEAR",
+        "it is unclear whose idempotency key this is: " + problem);
   }
 
   static OwnAnswer keysDiffer(String location) {
@@ -158,25 +174,35 @@ record OwnAnswer(Status status, Metadata trailers) {
 
   private static OwnAnswer answer(
       Status.Code code, String reason, String message, Message... more) {
-    com.google.rpc.Status.Builder details =
+    return new OwnAnswer(code, reason, message, List.of(more), Optional.empty());
+  }
+
+  private OwnAnswer pushedBack(Duration retryAfter) {
+    return new OwnAnswer(code, reason, message, details, Optional.of(retryAfter));
+  }
+
+  /**
+   * Closes a call with this answer.
+   *
+   * @param domain of the {@code ErrorInfo}
+   */
+  void close(ServerCall<?, ?> call, String domain) {
+    com.google.rpc.Status.Builder status =
         com.google.rpc.Status.newBuilder()
             .setCode(code.value())
             .setMessage(message)
             .addDetails(
-                Any.pack(ErrorInfo.newBuilder().setDomain(DOMAIN).setReason(reason).build()));
-    for (Message detail : more) {
-      details.addDetails(Any.pack(detail));
+                Any.pack(ErrorInfo.newBuilder().setDomain(domain).setReason(reason).build()));
+    for (Message detail : details) {
+      status.addDetails(Any.pack(detail));
     }
-    StatusRuntimeException exception = StatusProto.toStatusRuntimeException(details.build());
+    StatusRuntimeException exception = StatusProto.toStatusRuntimeException(status.build());
     Metadata trailers = new Metadata();
     if (exception.getTrailers() != null) {
       trailers.merge(exception.getTrailers());
     }
-    return new OwnAnswer(exception.getStatus(), trailers);
-  }
-
-  private OwnAnswer pushedBack(Duration retryAfter) {
-    trailers.put(PUSHBACK, Long.toString(Math.max(1, retryAfter.toMillis())));
-    return this;
+    pushback.ifPresent(
+        after -> trailers.put(PUSHBACK, Long.toString(Math.max(1, after.toMillis()))));
+    call.close(exception.getStatus(), trailers);
   }
 }

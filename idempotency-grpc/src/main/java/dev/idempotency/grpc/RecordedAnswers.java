@@ -4,9 +4,6 @@ import dev.idempotency.store.Outcome;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
 
@@ -38,16 +35,7 @@ public final class RecordedAnswers {
             Status.OK,
             new Metadata(),
             Optional.of(new Metadata()),
-            List.of(serialized(method, response)),
+            List.of(MarshalledMessage.of(method.getResponseMarshaller(), response).bytes()),
             false));
-  }
-
-  private static <T> byte[] serialized(MethodDescriptor<?, T> method, T response) {
-    try (InputStream stream = method.streamResponse(response)) {
-      return stream.readAllBytes();
-    } catch (IOException e) {
-      throw new UncheckedIOException(
-          "a response of " + method.getFullMethodName() + " cannot be written", e);
-    }
   }
 }

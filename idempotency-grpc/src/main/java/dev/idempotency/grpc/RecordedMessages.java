@@ -15,8 +15,7 @@ final class RecordedMessages<RespT> {
 
   private final int maxMessages;
   private final long maxBytes;
-  private final List<RespT> messages = new ArrayList<>();
-  private final List<byte[]> serialized = new ArrayList<>();
+  private final List<MarshalledMessage<RespT>> messages = new ArrayList<>();
   private long bytes;
   private boolean truncated;
 
@@ -44,25 +43,23 @@ final class RecordedMessages<RespT> {
     return truncated;
   }
 
-  void add(RespT message, byte[] asWritten) {
-    bytes += asWritten.length;
+  void add(MarshalledMessage<RespT> message) {
+    bytes += message.bytes().length;
     if (messages.size() == maxMessages || bytes > maxBytes) {
       truncated = true;
       messages.clear();
-      serialized.clear();
     } else if (!truncated) {
       messages.add(message);
-      serialized.add(asWritten);
     }
   }
 
-  /** As the handler sent them. */
-  List<RespT> messages() {
+  /** In the order in which the handler sent them. */
+  List<MarshalledMessage<RespT>> messages() {
     return List.copyOf(messages);
   }
 
   /** As the method's marshaller writes them. */
   List<byte[]> serialized() {
-    return List.copyOf(serialized);
+    return messages.stream().map(MarshalledMessage::bytes).toList();
   }
 }

@@ -4,14 +4,12 @@ import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
-import java.io.IOException;
-import java.io.InputStream;
+import io.grpc.StatusException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -31,10 +29,10 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
      * The handler has ended.
      *
      * @param answer its own, or that of a server whose handler failed
-     * @param messages as the handler sent them
+     * @param messages that the handler sent
      * @param onPurpose whether the handler closed the call, correctly
      */
-    void ended(RecordedAnswer answer, List<RespT> messages, boolean onPurpose);
+    void ended(RecordedAnswer answer, List<MarshalledMessage<RespT>> messages, boolean onPurpose);
   }
 
   private static final System.Logger LOG = System.getLogger(IdempotencyInterceptor.class.getName());
@@ -46,6 +44,7 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
   private final RecordedMessages<RespT> messages;
   private final boolean streams;
   private final boolean shielded;
+  private final InterceptorSettings settings;
   private volatile boolean limitOver;
   private @Nullable Metadata headers;
 
@@ -54,17 +53,20 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
 
   /**
    * @param messages takes what the handler sends
+   * @param settings for what exceptions mean, and for the timer
    * @param shielded whether the handler must not see that its client has gone
    */
   RecordingCall(
       ServerCall<ReqT, RespT> call,
       RecordedMessages<RespT> messages,
+      InterceptorSettings settings,
       boolean shielded,
       Recorder<RespT> recorder) {
     super(call);
     this.messages = messages;
     this.streams = !call.getMethodDescriptor().getType().serverSendsOneMessage();
     this.shielded = shielded;
+    this.settings = settings;
     this.recorder = recorder;
   }
 
@@ -108,9 +110,9 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
       fail(Status.INTERNAL.withDescription("Too many responses"));
       return;
     }
-    try (InputStream stream = getMethodDescriptor().streamResponse(sent)) {
-      messages.add(sent, stream.readAllBytes());
-    } catch (IOException | RuntimeException e) {
+    try {
+      messages.add(MarshalledMessage.of(getMethodDescriptor().getResponseMarshaller(), sent));
+    } catch (RuntimeException e) {
       LOG.log(
           System.Logger.Level.ERROR,
           "the response of " + getMethodDescriptor().getFullMethodName() + " cannot be written",
@@ -129,7 +131,13 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
       fail(Status.INTERNAL.withDescription("Completed without a response"));
       return;
     }
-    if (!end(status, copy(trailers), true)) {
+    // As stubs close for onError(exception), where the exception says no status.
+    Optional<StatusException> mapped =
+        status.getCode() == Status.Code.UNKNOWN && status.getCause() != null
+            ? mapped(status.getCause())
+            : Optional.empty();
+    boolean first = mapped.isPresent() ? end(mapped.get()) : end(status, copy(trailers), true);
+    if (!first) {
       LOG.log(
           System.Logger.Level.WARNING,
           "{0} was closed too late, with {1}: its outcome is in doubt already",
@@ -140,6 +148,10 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
 
   /** The handler let an exception out of a callback; without effect after its end. */
   void handlerThrew(Throwable thrown) {
+    Optional<StatusException> mapped = mapped(thrown);
+    if (mapped.isPresent() && end(mapped.get())) {
+      return;
+    }
     boolean first =
         fail(Status.UNKNOWN.withDescription("Application error processing RPC").withCause(thrown));
     LOG.log(
@@ -150,20 +162,32 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
         thrown);
   }
 
+  private Optional<StatusException> mapped(Throwable thrown) {
+    try {
+      return settings.exceptions().map(thrown).filter(mapped -> !mapped.getStatus().isOk());
+    } catch (RuntimeException | Error e) {
+      LOG.log(System.Logger.Level.ERROR, "the exception mapper threw; not mapped: " + thrown, e);
+      return Optional.empty();
+    }
+  }
+
+  private boolean end(StatusException mapped) {
+    Metadata trailers = mapped.getTrailers();
+    return end(mapped.getStatus(), trailers == null ? new Metadata() : copy(trailers), true);
+  }
+
   /** Nobody waits for the answer any more. It is recorded if it comes within the limit. */
-  void callerGone(long limitNanos) {
-    if (gone.getAndSet(true)) {
+  void callerGone(Duration limit) {
+    if (gone.getAndSet(true) || ended.get()) {
       return;
     }
-    var unused =
-        end.copy()
-            .orTimeout(limitNanos, TimeUnit.NANOSECONDS)
-            .whenComplete(
-                (ignored, failure) -> {
-                  if (failure instanceof TimeoutException) {
-                    fail(Status.CANCELLED.withDescription("the handler did not close the call"));
-                  }
-                });
+    Future<?> timer =
+        settings
+            .threads()
+            .after(
+                limit,
+                () -> fail(Status.CANCELLED.withDescription("the handler did not close the call")));
+    onEnd(() -> timer.cancel(false));
   }
 
   /** The handler of a shielded call took longer than it may; without effect after its end. */

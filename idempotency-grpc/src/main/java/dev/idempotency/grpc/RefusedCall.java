@@ -8,7 +8,7 @@ final class RefusedCall extends RuntimeException {
   private final transient OwnAnswer answer;
 
   RefusedCall(OwnAnswer answer) {
-    super(answer.status().getDescription(), null, false, false);
+    super(answer.message(), null, false, false);
     this.answer = answer;
   }
 

@@ -1,18 +1,22 @@
 package dev.idempotency.grpc;
 
+import java.nio.ByteBuffer;
 import java.util.Optional;
 
-/** What the interceptor needs to know of a request message. Thread-safe. */
+/** What the interceptor needs to know of a method's requests. Thread-safe. */
 interface RequestReader<T> {
 
   /** How messages name where the key belongs. */
   String keyLocation();
 
-  /** Names the shape of the content; contents of different schemas are not compared. */
-  String schema(T message);
+  /**
+   * Names how contents are made; contents of different schemas are not compared. Depends on the
+   * bound method alone, never on a request.
+   */
+  String schema();
 
-  /** The key in the message; empty if the field is. */
-  Optional<String> key(T message);
+  /** Reads a request. The message is used up by it: the handler gets the one that is returned. */
+  ReadRequest<T> read(T message);
 
   /**
    * A key in the form in which it is compared.
@@ -21,9 +25,19 @@ interface RequestReader<T> {
    */
   String canonical(String key);
 
-  /** What makes two requests the same, without the key. */
-  byte[] content(T message);
+  /** One request. Not thread-safe. */
+  interface ReadRequest<T> {
 
-  /** The full name of the first message within that has fields unknown to the schema. */
-  Optional<String> unknownFieldsIn(T message);
+    /** The key in the message; empty if there is none, empty text if it is set to that. */
+    Optional<String> key();
+
+    /** What makes two requests the same, without the key. */
+    ByteBuffer content();
+
+    /** The full name of the first message within that has fields unknown to the schema. */
+    Optional<String> unknownFields();
+
+    /** For the handler. */
+    T message();
+  }
 }

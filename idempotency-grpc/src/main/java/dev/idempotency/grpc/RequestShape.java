@@ -2,14 +2,14 @@ package dev.idempotency.grpc;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import com.google.protobuf.Any;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
-import com.google.protobuf.Message;
+import com.google.protobuf.Descriptors.FileDescriptor;
 import dev.idempotency.v1.FieldPolicy;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
@@ -17,62 +17,53 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
- * Which fields of a request type, and of all messages within it, the fingerprint leaves out. Read
- * from the options once. Immutable.
+ * What of a request type, and of all messages within it, the fingerprint leaves out: the key, and
+ * the fields that an option excludes. Read from the options once. Immutable.
  */
 final class RequestShape {
 
+  private final Descriptor request;
+  private final List<FieldDescriptor> keyPath;
   private final Set<FieldDescriptor> excluded = new HashSet<>();
 
-  /** Types that have an excluded field, or hold such a type: the only ones to look into. */
-  private final Set<Descriptor> affected = new HashSet<>();
+  /** What may stand in an {@code Any}, by full name: all that the files of the request know. */
+  private final Map<String, Descriptor> known = new HashMap<>();
 
   private final String digest;
 
   RequestShape(Descriptor request, Optional<KeyPath> key) {
+    this.request = request;
+    this.keyPath = key.map(KeyPath::fields).orElse(List.of());
     Set<Descriptor> types = new LinkedHashSet<>();
     collect(request, types);
-    StringBuilder text = new StringBuilder();
-    // The content is without its key: where the key stands decides what the content is.
-    key.ifPresent(
-        path -> path.fields().forEach(field -> text.append(field.getNumber()).append('.')));
+    if (types.stream().anyMatch(RequestShape::isAny)) {
+      collect(request.getFile(), new HashSet<>());
+      Set.copyOf(known.values()).forEach(type -> collect(type, types));
+    }
+    Set<String> leftOut = new TreeSet<>();
+    keyPath.forEach(field -> leftOut.add("key " + name(field)));
     for (Descriptor type : types) {
-      text.append(type.getFullName()).append('{');
-      for (FieldDescriptor field : byNumber(type)) {
-        boolean isExcluded =
-            PolicyOptions.ofField(field).getFingerprint()
-                == FieldPolicy.Fingerprint.FINGERPRINT_EXCLUDE;
-        if (isExcluded) {
+      for (FieldDescriptor field : type.getFields()) {
+        if (PolicyOptions.ofField(field).getFingerprint()
+            == FieldPolicy.Fingerprint.FINGERPRINT_EXCLUDE) {
           excluded.add(field);
-          affected.add(type);
+          leftOut.add("excluded " + name(field));
         }
-        text.append(field.getNumber()).append(field.getType()).append(field.isRepeated());
-        text.append(field.isPacked()).append(field.hasPresence());
-        if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
-          text.append(field.getMessageType().getFullName());
-        }
-        text.append(isExcluded).append(';');
       }
-      text.append('}');
     }
-    while (spread(types)) {
-      // Until no further type holds an affected one.
-    }
-    this.digest = sha256(text.toString());
+    this.digest = sha256(String.join("\n", leftOut));
   }
 
-  /** The order in the .proto says nothing. */
-  private static List<FieldDescriptor> byNumber(Descriptor type) {
-    List<FieldDescriptor> fields = new ArrayList<>(type.getFields());
-    fields.sort(Comparator.comparingInt(FieldDescriptor::getNumber));
-    return fields;
+  private static String name(FieldDescriptor field) {
+    return field.getContainingType().getFullName() + "#" + field.getNumber();
   }
 
   private static void collect(Descriptor type, Set<Descriptor> types) {
     if (types.add(type)) {
-      for (FieldDescriptor field : byNumber(type)) {
+      for (FieldDescriptor field : type.getFields()) {
         if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
           collect(field.getMessageType(), types);
         }
@@ -80,19 +71,16 @@ final class RequestShape {
     }
   }
 
-  private boolean spread(Set<Descriptor> types) {
-    boolean changed = false;
-    for (Descriptor type : types) {
-      for (FieldDescriptor field : type.getFields()) {
-        changed |= isAffected(field) && affected.add(type);
-      }
+  private void collect(FileDescriptor file, Set<FileDescriptor> seen) {
+    if (seen.add(file)) {
+      file.getMessageTypes().forEach(this::know);
+      file.getDependencies().forEach(each -> collect(each, seen));
     }
-    return changed;
   }
 
-  private boolean isAffected(FieldDescriptor field) {
-    return field.getJavaType() == FieldDescriptor.JavaType.MESSAGE
-        && affected.contains(field.getMessageType());
+  private void know(Descriptor type) {
+    known.put(type.getFullName(), type);
+    type.getNestedTypes().forEach(this::know);
   }
 
   private static String sha256(String text) {
@@ -104,58 +92,34 @@ final class RequestShape {
     }
   }
 
+  /** The type of the requests. */
+  Descriptor request() {
+    return request;
+  }
+
   /**
-   * Names the schema: changes when a field comes, goes, changes its type or is excluded, and when
-   * the key is another field.
+   * Names what is left out, and nothing else: fields are digested by number, so a schema that grows
+   * gives the same content for the same message.
    */
   String digest() {
     return digest;
   }
 
-  /** Clears all excluded fields, at any depth. */
-  void clearExcluded(Message.Builder message) {
-    if (!affected.contains(message.getDescriptorForType())) {
-      return;
-    }
-    for (Map.Entry<FieldDescriptor, Object> set : message.getAllFields().entrySet()) {
-      FieldDescriptor field = set.getKey();
-      if (excluded.contains(field)) {
-        message.clearField(field);
-      } else if (isAffected(field) && field.isRepeated()) {
-        List<Message> elements = new ArrayList<>();
-        for (Object element : (List<?>) set.getValue()) {
-          elements.add(withoutExcluded((Message) element));
-        }
-        message.setField(field, elements);
-      } else if (isAffected(field)) {
-        message.setField(field, withoutExcluded((Message) set.getValue()));
-      }
-    }
+  /** The fields from the request down to its key; empty if it has none. */
+  List<FieldDescriptor> keyPath() {
+    return keyPath;
   }
 
-  private Message withoutExcluded(Message message) {
-    Message.Builder builder = message.toBuilder();
-    clearExcluded(builder);
-    return builder.buildPartial();
+  boolean isExcluded(FieldDescriptor field) {
+    return excluded.contains(field);
   }
 
-  /** The full name of the first message, at any depth, with fields that the schema lacks. */
-  static Optional<String> unknownFieldsIn(Message message) {
-    if (!message.getUnknownFields().isEmpty()) {
-      return Optional.of(message.getDescriptorForType().getFullName());
-    }
-    for (Map.Entry<FieldDescriptor, Object> set : message.getAllFields().entrySet()) {
-      if (set.getKey().getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
-        List<?> messages =
-            set.getKey().isRepeated() ? (List<?>) set.getValue() : List.of(set.getValue());
-        for (Object inner : messages) {
-          Optional<String> found = unknownFieldsIn((Message) inner);
-          if (found.isPresent()) {
-            return found;
-          }
-        }
-      }
-    }
-    return Optional.empty();
+  static boolean isAny(Descriptor type) {
+    return type.getFullName().equals(Any.getDescriptor().getFullName());
+  }
+
+  /** The type that the URL of an {@code Any} names; empty if the request's files do not know it. */
+  Optional<Descriptor> typeOf(String typeUrl) {
+    return Optional.ofNullable(known.get(typeUrl.substring(typeUrl.lastIndexOf('/') + 1)));
   }
 }

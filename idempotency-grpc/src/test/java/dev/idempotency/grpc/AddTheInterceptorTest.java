@@ -21,7 +21,8 @@ class AddTheInterceptorTest {
     // tag::interceptor[]
     IdempotencyEngine engine =
         IdempotencyEngine.create(InMemoryIdempotencyStore.create(), IdempotencyConfig.defaults());
-    IdempotencyInterceptor idempotency = IdempotencyInterceptor.builder(engine).build();
+    IdempotencyInterceptor idempotency =
+        IdempotencyInterceptor.builder(engine).scopeByMetadata("x-api-key").build();
 
     Server server =
         NettyServerBuilder.forPort(0)

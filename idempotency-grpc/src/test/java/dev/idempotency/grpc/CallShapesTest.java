@@ -255,7 +255,10 @@ class CallShapesTest {
           InProcessServerBuilder.forName(name)
               .addService(
                   ServerInterceptors.intercept(
-                      IdempotencyInterceptor.builder(other.engine).build().intercept(service)))
+                      IdempotencyInterceptor.builder(other.engine)
+                          .oneScopeForAllCallers()
+                          .build()
+                          .intercept(service)))
               .build()
               .start();
       var channel = InProcessChannelBuilder.forName(name).build();

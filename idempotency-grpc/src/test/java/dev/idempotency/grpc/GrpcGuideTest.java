@@ -65,7 +65,7 @@ class GrpcGuideTest {
     }
     IdempotencyInterceptor idempotency =
         IdempotencyInterceptor.builder(engine)
-            .scope((call, headers) -> TENANT.get())
+            .scopeByContext(TENANT)
             .shieldFromCancellation(Duration.ofMinutes(2))
             .build();
 

@@ -70,7 +70,7 @@ enum GrpcTransport implements Transport {
             : InProcessServerBuilder.forName(name);
     IdempotencyInterceptor interceptor =
         IdempotencyInterceptor.builder(engine)
-            .scope((call, headers) -> Optional.ofNullable(headers.get(CALLER)).orElse(""))
+            .scopeByMetadata(CALLER.name())
             .limitAfterCancel(Duration.ofSeconds(1))
             .build();
     io.grpc.Server server =
@@ -202,7 +202,9 @@ enum GrpcTransport implements Transport {
 
     @Override
     public IdempotencyKey keyOf(Call call) {
-      return new IdempotencyKey(call.caller().orElse(""), call.key().orElseThrow());
+      return new IdempotencyKey(
+          call.caller().map(caller -> "metadata(caller):" + caller).orElse("anonymous"),
+          call.key().orElseThrow());
     }
 
     @Override

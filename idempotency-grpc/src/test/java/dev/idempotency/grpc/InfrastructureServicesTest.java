@@ -53,7 +53,7 @@ class InfrastructureServicesTest {
             .addService(wallet)
             .addService(health.getHealthService())
             .addService(ProtoReflectionServiceV1.newInstance())
-            .intercept(IdempotencyInterceptor.builder(engine).build())
+            .intercept(IdempotencyInterceptor.builder(engine).oneScopeForAllCallers().build())
             .build()
             .start();
     channel =

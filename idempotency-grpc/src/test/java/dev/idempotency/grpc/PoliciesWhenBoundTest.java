@@ -9,8 +9,14 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.grpc.MethodSettings.InFlight;
+import dev.idempotency.grpc.wallet.BytesKeyServiceGrpc;
+import dev.idempotency.grpc.wallet.ContradictingServiceGrpc;
+import dev.idempotency.grpc.wallet.ForeverServiceGrpc;
 import dev.idempotency.grpc.wallet.PayRequest;
+import dev.idempotency.grpc.wallet.ReadingServiceGrpc;
 import dev.idempotency.grpc.wallet.RefundRequest;
+import dev.idempotency.grpc.wallet.RequestIdServiceGrpc;
+import dev.idempotency.grpc.wallet.WrappedKeyServiceGrpc;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import io.grpc.Status;
 import java.time.Duration;
@@ -38,6 +44,7 @@ class PoliciesWhenBoundTest {
   private void bind(String method, MethodSettings.Builder settings) {
     var unused =
         IdempotencyInterceptor.builder(engine)
+            .oneScopeForAllCallers()
             .policy(method, settings.build())
             .build()
             .intercept(new Wallet());
@@ -111,6 +118,85 @@ class PoliciesWhenBoundTest {
         .hasMessageContaining("OK can only be recorded");
     assertThatThrownBy(() -> IdempotencyInterceptor.builder(engine).inFlightCode(Status.Code.OK))
         .hasMessageContaining("inFlightCode");
+  }
+
+  private void bind(io.grpc.BindableService service) {
+    var unused =
+        IdempotencyInterceptor.builder(engine).oneScopeForAllCallers().build().intercept(service);
+  }
+
+  @Test
+  void fieldThatIsNamedAsAKeyAndCanBeNoneIsRefused() {
+    assertThatThrownBy(() -> bind(new BytesKeyServiceGrpc.BytesKeyServiceImplBase() {}))
+        .hasMessageContaining("wallet.v1.BytesKeyService/Pay")
+        .hasMessageContaining("wallet.v1.BytesKeyRequest.idempotency_key")
+        .hasMessageContaining("bytes")
+        .hasMessageContaining("MODE_DISABLED");
+    assertThatThrownBy(() -> bind(new WrappedKeyServiceGrpc.WrappedKeyServiceImplBase() {}))
+        .hasMessageContaining("key_field to \"idempotency_key.value\"");
+    String pay = "wallet.v1.WrappedKeyService/Pay";
+    assertThatCode(
+            () ->
+                IdempotencyInterceptor.builder(engine)
+                    .oneScopeForAllCallers()
+                    .policy(pay, settings().keyField("idempotency_key.value").build())
+                    .build()
+                    .intercept(new WrappedKeyServiceGrpc.WrappedKeyServiceImplBase() {}))
+        .doesNotThrowAnyException();
+  }
+
+  @Test
+  void policyOfAMethodThatSaysItHasNoSideEffectsIsRefused() {
+    assertThatThrownBy(() -> bind(new ContradictingServiceGrpc.ContradictingServiceImplBase() {}))
+        .hasMessageContaining("wallet.v1.ContradictingService/Read")
+        .hasMessageContaining("NO_SIDE_EFFECTS");
+    assertThatThrownBy(
+            () -> bind("wallet.v1.WalletService/Balance", settings().ttl(Duration.ofMinutes(5))))
+        .hasMessageContaining("NO_SIDE_EFFECTS");
+    // A service option speaks of all methods, and may have readers among them.
+    assertThatCode(() -> bind(new ReadingServiceGrpc.ReadingServiceImplBase() {}))
+        .doesNotThrowAnyException();
+  }
+
+  @Test
+  void ttlThatNoStoreTakesIsRefused() {
+    assertThatThrownBy(() -> bind(new ForeverServiceGrpc.ForeverServiceImplBase() {}))
+        .hasMessageContaining("wallet.v1.ForeverService/Pay")
+        .hasMessageContaining("ttl must be at most 36500 days");
+  }
+
+  @Test
+  void requestIdIsAKeyWhereItIsMarkedAsAip155Says() {
+    assertThat(KeyField.of(RequestIdServiceGrpc.getPayMethod()).map(KeyField::toString))
+        .hasValue("request_id");
+    assertThat(KeyField.of(RequestIdServiceGrpc.getTraceMethod())).isEmpty();
+  }
+
+  @Test
+  void servicesThatAContainerBindsAreCheckedWhenTheyAreKnown() {
+    IdempotencyInterceptor interceptor =
+        IdempotencyInterceptor.builder(engine)
+            .oneScopeForAllCallers()
+            .policy("wallet.v1.WalletSrvice/Pay", settings().build())
+            .build();
+    assertThatThrownBy(
+            () ->
+                interceptor.validate(
+                    List.of(
+                        new Wallet().bindService(),
+                        new BytesKeyServiceGrpc.BytesKeyServiceImplBase() {}.bindService(),
+                        new ForeverServiceGrpc.ForeverServiceImplBase() {}.bindService())))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("wallet.v1.BytesKeyService/Pay")
+        .hasMessageContaining("wallet.v1.ForeverService/Pay")
+        .hasMessageContaining("wallet.v1.WalletSrvice/Pay: no service has such a method");
+    assertThatCode(
+            () ->
+                IdempotencyInterceptor.builder(engine)
+                    .oneScopeForAllCallers()
+                    .build()
+                    .validate(List.of(new Wallet().bindService())))
+        .doesNotThrowAnyException();
   }
 
   @Test

@@ -73,7 +73,11 @@ class RecordedStreamTest {
         };
     server =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-            .addService(IdempotencyInterceptor.builder(engine).build().intercept(service))
+            .addService(
+                IdempotencyInterceptor.builder(engine)
+                    .oneScopeForAllCallers()
+                    .build()
+                    .intercept(service))
             .build()
             .start();
     channel = NettyChannelBuilder.forAddress("localhost", server.getPort()).usePlaintext().build();

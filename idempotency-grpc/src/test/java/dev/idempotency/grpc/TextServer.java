@@ -60,6 +60,7 @@ final class TextServer implements AutoCloseable {
     KeyExtractor<String> key = text -> Optional.of(text.substring(0, text.indexOf('|')));
     ServerServiceDefinition service =
         IdempotencyInterceptor.builder(engine)
+            .oneScopeForAllCallers()
             .policy(METHOD.getFullMethodName(), MethodSettings.builder().keyExtractor(key).build())
             .build()
             .intercept(

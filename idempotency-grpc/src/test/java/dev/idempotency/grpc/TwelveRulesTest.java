@@ -181,7 +181,10 @@ class TwelveRulesTest {
           io.grpc.inprocess.InProcessServerBuilder.forName(name)
               .addService(
                   ServerInterceptors.intercept(
-                      IdempotencyInterceptor.builder(engine).build().intercept(wallet),
+                      IdempotencyInterceptor.builder(engine)
+                          .oneScopeForAllCallers()
+                          .build()
+                          .intercept(wallet),
                       authentication))
               .build()
               .start();
@@ -516,7 +519,8 @@ class TwelveRulesTest {
   @Test
   void rule11StreamsAreRefusedWhenBoundUnlessTheServersIsToBeRecorded() throws Exception {
     try (WalletServer server = WalletServer.on(Transport.IN_PROCESS)) {
-      IdempotencyInterceptor interceptor = IdempotencyInterceptor.builder(server.engine).build();
+      IdempotencyInterceptor interceptor =
+          IdempotencyInterceptor.builder(server.engine).oneScopeForAllCallers().build();
       assertThatThrownBy(
               () -> interceptor.intercept(new UploadServiceGrpc.UploadServiceImplBase() {}))
           .isInstanceOf(IllegalArgumentException.class)
@@ -552,7 +556,7 @@ class TwelveRulesTest {
         new WalletServer(
             Transport.NETTY,
             InMemoryIdempotencyStore.create(),
-            settings -> settings.scope((call, headers) -> principal.get()),
+            settings -> settings.scopeByContext(principal),
             List.of(),
             builder -> builder.intercept(authentication))) {
       PayRequest request = WalletServer.request("k", 1);

@@ -148,6 +148,7 @@ class WalletCallsTest {
       assertThatThrownBy(
               () ->
                   IdempotencyInterceptor.builder(server.engine)
+                      .oneScopeForAllCallers()
                       .build()
                       .intercept(new BadPathServiceGrpc.BadPathServiceImplBase() {}))
           .hasMessageContaining("wallet.v1.BadPathService/Pay")

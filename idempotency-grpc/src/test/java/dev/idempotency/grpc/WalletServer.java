@@ -77,7 +77,10 @@ final class WalletServer implements AutoCloseable {
         store,
         IdempotencyEngine.create(store, config),
         (engine, service) ->
-            settings.apply(IdempotencyInterceptor.builder(engine)).build().intercept(service),
+            settings
+                .apply(IdempotencyInterceptor.builder(engine).oneScopeForAllCallers())
+                .build()
+                .intercept(service),
         after,
         more);
   }
@@ -202,7 +205,7 @@ final class WalletServer implements AutoCloseable {
     for (com.google.protobuf.Any detail : status.getDetailsList()) {
       if (detail.is(ErrorInfo.class)) {
         ErrorInfo info = detail.unpack(ErrorInfo.class);
-        if (info.getDomain().equals("idempotency.dev")) {
+        if (info.getDomain().equals(IdempotencyInterceptor.ERROR_DOMAIN)) {
           return info.getReason();
         }
       }

@@ -11,6 +11,10 @@ final class GrpcIdempotency {
   private GrpcIdempotency() {}
 
   static ServerServiceDefinition guard(IdempotencyEngine engine, BindableService service) {
-    return IdempotencyInterceptor.builder(engine).build().intercept(service);
+    // The example knows no callers; a service with accounts scopes by its principal.
+    return IdempotencyInterceptor.builder(engine)
+        .oneScopeForAllCallers()
+        .build()
+        .intercept(service);
   }
 }

@@ -1,0 +1,51 @@
+package dev.idempotency.grpc;
+
+import dev.idempotency.Operation;
+import dev.idempotency.grpc.RequestReader.ReadRequest;
+import dev.idempotency.store.Fingerprint;
+import dev.idempotency.store.IdempotencyKey;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import java.util.Optional;
+
+/**
+ * Says which operation a call asks for: key, scope and fingerprint.
+ *
+ * @param scope names the caller
+ * @param plan of the method
+ */
+record CallOperations<ReqT>(CallerScope scope, MethodPlan<ReqT> plan) {
+
+  /**
+   * The operation of a call; empty if it has no key and needs none.
+   *
+   * @throws RefusedCall if its key is missing, malformed or ambiguous, or its request unknown
+   */
+  Optional<Operation> of(ServerCall<ReqT, ?> call, Metadata headers, ReadRequest<ReqT> request) {
+    Optional<String> key = CallKey.of(plan.reader(), request, headers);
+    if (plan.refuseUnknownFields()) {
+      Optional<String> unknown = request.unknownFields();
+      if (unknown.isPresent()) {
+        throw new RefusedCall(OwnAnswer.unknownFields(unknown.get()));
+      }
+    }
+    if (key.isEmpty() && plan.keyRequired()) {
+      throw new RefusedCall(OwnAnswer.keyMissing(plan.reader().keyLocation()));
+    }
+    return key.map(text -> operation(text, scope.of(call, headers), request));
+  }
+
+  private Operation operation(String key, String caller, ReadRequest<ReqT> request) {
+    Fingerprint fingerprint =
+        Fingerprint.builder("grpc/2:" + plan.reader().schema())
+            // In the part that is compared whatever the schema.
+            .caller(plan.method())
+            .add(plan.method())
+            .add(request.content())
+            .build();
+    Operation operation = Operation.of(new IdempotencyKey(caller, key), fingerprint);
+    operation = plan.ttl().map(operation::withTtl).orElse(operation);
+    operation = plan.lease().map(operation::withLease).orElse(operation);
+    return plan.inDoubt().map(operation::withInDoubt).orElse(operation);
+  }
+}

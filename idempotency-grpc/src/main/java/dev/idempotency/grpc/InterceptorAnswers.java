@@ -1,0 +1,80 @@
+package dev.idempotency.grpc;
+
+import dev.idempotency.Decision;
+import dev.idempotency.OwnedExecution;
+import io.grpc.ServerCall;
+import java.util.List;
+
+/**
+ * Answers one call in place of its handler, or after it.
+ *
+ * @param settings of the interceptor
+ * @param plan of the method
+ * @param delivery towards the client
+ */
+record InterceptorAnswers<ReqT, RespT>(
+    InterceptorSettings settings, MethodPlan<ReqT> plan, AnswerDelivery<ReqT, RespT> delivery) {
+
+  private static final System.Logger LOG = System.getLogger(IdempotencyInterceptor.class.getName());
+
+  static <ReqT, RespT> InterceptorAnswers<ReqT, RespT> of(
+      InterceptorSettings settings, MethodPlan<ReqT> plan, ServerCall<ReqT, RespT> call) {
+    return new InterceptorAnswers<>(
+        settings, plan, new AnswerDelivery<>(call, plan, settings.codec(), settings.errorDomain()));
+  }
+
+  /** Stores how the handler ended, then sends what the caller is to get. Blocks on the store. */
+  void conclude(
+      OwnedExecution execution,
+      RecordedAnswer answer,
+      List<MarshalledMessage<RespT>> messages,
+      boolean onPurpose) {
+    delivery.conclude(execution, answer, messages, onPurpose);
+  }
+
+  void send(OwnAnswer answer) {
+    delivery.send(answer);
+  }
+
+  /** What the engine decided, other than to proceed. */
+  void answer(Decision decision) {
+    if (decision instanceof Decision.Replay replay) {
+      delivery.replay(replay.outcome());
+    } else if (decision instanceof Decision.InFlight inFlight) {
+      send(OwnAnswer.inFlight(settings.inFlightCode(), inFlight.retryAfter()));
+    } else if (decision instanceof Decision.Mismatch) {
+      send(OwnAnswer.mismatch());
+    } else if (decision instanceof Decision.Abandoned) {
+      send(OwnAnswer.outcomeUnknown());
+    } else if (decision instanceof Decision.KeyExpired) {
+      send(OwnAnswer.keyExpired());
+    } else if (decision instanceof Decision.StoreUnavailable unavailable) {
+      Throwable cause = unavailable.cause();
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "refused a call of {0}: {1}",
+          plan.method(),
+          cause.getMessage());
+      send(OwnAnswer.storeUnavailable(unavailable.retryAfter()));
+    } else {
+      failed(new IllegalStateException("not an answer: " + decision));
+    }
+  }
+
+  /** The lease ended before the handler could start. */
+  void storeUnavailable() {
+    send(OwnAnswer.storeUnavailable(settings.engine().config().retryAfter()));
+  }
+
+  /** No thread could be had for the claim or the handler. */
+  void busy() {
+    LOG.log(System.Logger.Level.WARNING, "refused a call of {0}: no thread is free", plan.method());
+    send(OwnAnswer.busy(settings.engine().config().retryAfter()));
+  }
+
+  /** Something threw before the handler could start. */
+  void failed(Throwable thrown) {
+    LOG.log(System.Logger.Level.ERROR, "a call of " + plan.method() + " was not examined", thrown);
+    send(OwnAnswer.failed());
+  }
+}
