@@ -27,7 +27,9 @@ public record IdempotencyKey(String scope, String value) {
   /**
    * Validates the bounds.
    *
-   * @throws IllegalArgumentException if the value is empty or too long, or the scope is too long
+   * @throws IllegalArgumentException if the value is empty or too long, the scope is too long, or
+   *     one of them is not well-formed Unicode (a surrogate without its other half): such text has
+   *     no bytes of its own, so two of them would share one digest
    */
   public IdempotencyKey {
     if (value.isEmpty()) {
@@ -45,6 +47,23 @@ public record IdempotencyKey(String scope, String value) {
               + " characters; at most "
               + MAX_SCOPE_LENGTH
               + "; use a shorter identifier of the tenant or principal");
+    }
+    checkWellFormed("idempotency key", value);
+    checkWellFormed("scope", scope);
+  }
+
+  private static void checkWellFormed(String what, String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        if (!Character.isSupplementaryCodePoint(text.codePointAt(i))) {
+          throw new IllegalArgumentException(
+              what
+                  + " is not well-formed Unicode: the surrogate at position "
+                  + i
+                  + " lacks its other half");
+        }
+        i++;
+      }
     }
   }
 
