@@ -33,6 +33,7 @@ public final class IdempotencyFilterBuilder {
   private final Set<String> replayedHeaders = new LinkedHashSet<>();
   private Set<String> methods = Set.of("POST", "PATCH");
   private Optional<RoutePolicy> everyRoute = Optional.empty();
+  private boolean ignoreCase;
   private List<String> keyHeaders = List.of("Idempotency-Key", "X-Idempotency-Key");
   private boolean uuidKeys;
   private Optional<CallerScope> scope = Optional.empty();
@@ -48,7 +49,10 @@ public final class IdempotencyFilterBuilder {
   }
 
   /**
-   * Sets the policy of a route; the first route that matches counts.
+   * Sets the policy of a route; the first route that matches counts. Where containers and
+   * frameworks may read a path in several ways (a slash at its end, encoded slashes, empty
+   * segments), or may take another method ({@code X-HTTP-Method-Override}, {@code _method}), the
+   * strictest policy of all readings counts.
    *
    * @param method an HTTP method, not a safe one, or {@code *}
    * @param pathPattern a path within the application, decoded; {@code *} stands for any characters
@@ -68,7 +72,19 @@ public final class IdempotencyFilterBuilder {
     return this;
   }
 
-  /** The methods that {@link #everyRoute} is for; default POST and PATCH. */
+  /**
+   * Compares paths with routes without regard to case, for a framework that does so (Spring's
+   * {@code PathPatternParser.setCaseSensitive(false)}, for example); default false.
+   */
+  public IdempotencyFilterBuilder caseInsensitiveRoutes(boolean ignore) {
+    this.ignoreCase = ignore;
+    return this;
+  }
+
+  /**
+   * The methods that {@link #everyRoute} is for; default POST and PATCH; {@code *} for all but safe
+   * ones.
+   */
   public IdempotencyFilterBuilder methods(String... protectedMethods) {
     Arrays.stream(protectedMethods).forEach(Routes::checkedMethod);
     this.methods = Set.of(protectedMethods);
@@ -233,7 +249,7 @@ public final class IdempotencyFilterBuilder {
     policies().forEach(policy -> check(policy.values()));
     return new FilterSettings(
         engine,
-        new Routes(routes, methods, everyRoute.orElse(RoutePolicy.off())),
+        new Routes(routes, methods, everyRoute.orElse(RoutePolicy.off()), ignoreCase),
         new KeyHeader(keyHeaders, uuidKeys),
         callers,
         fingerprintTag,

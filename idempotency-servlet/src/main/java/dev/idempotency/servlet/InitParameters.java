@@ -29,6 +29,8 @@ final class InitParameters {
     known.put("routes", InitParameters::routes);
     known.put("everyRoute", (builder, text) -> builder.everyRoute(PolicyText.of(words(text))));
     known.put("methods", (builder, text) -> builder.methods(words(text).toArray(new String[0])));
+    known.put(
+        "caseInsensitiveRoutes", (builder, text) -> builder.caseInsensitiveRoutes(isTrue(text)));
     known.put("keyHeaders", InitParameters::keyHeaders);
     known.put(
         "uuidKeysOnly",

@@ -1,5 +1,7 @@
 package dev.idempotency.servlet;
 
+import java.util.Arrays;
+
 /**
  * A path with wildcards: {@code *} stands for any characters of one segment, {@code **} as a whole
  * segment for any segments or none. Every request of an application is compared with every route,
@@ -32,9 +34,31 @@ final class PathPattern {
     return new PathPattern(segments);
   }
 
+  /** This pattern, but for the paths without the slash that it ends with, if it does. */
+  PathPattern withoutLastSlash() {
+    int last = segments.length - 1;
+    return segments[last].isEmpty() ? new PathPattern(Arrays.copyOf(segments, last)) : this;
+  }
+
   /** Whether the path that is made of these two parts matches. */
   boolean matches(String head, String tail) {
+    return matches(head, tail, false, false);
+  }
+
+  /**
+   * Whether the path that is made of these two parts matches.
+   *
+   * @param withoutLastSlash takes it for the path without the slashes that it ends with
+   */
+  boolean matches(String head, String tail, boolean withoutLastSlash, boolean ignoreCase) {
     int length = head.length() + tail.length();
+    while (withoutLastSlash && length > 0 && at(head, tail, length - 1) == '/') {
+      length--;
+    }
+    return matches(head, tail, length, ignoreCase);
+  }
+
+  private boolean matches(String head, String tail, int length, boolean ignoreCase) {
     int segment = 0;
     int at = 0;
     // Where the latest ** can be tried again with one segment more. An earlier one need not be.
@@ -50,24 +74,25 @@ final class PathPattern {
       if (segment == segments.length && at == length) {
         return true;
       }
-      if (segment < segments.length && isSlash(head, tail, at)) {
-        int end = endOfSegment(head, tail, at + 1);
-        if (matches(segments[segment], head, tail, at + 1, end)) {
+      if (segment < segments.length && isSlash(head, tail, at, length)) {
+        int end = endOfSegment(head, tail, at + 1, length);
+        if (matches(segments[segment], head, tail, at + 1, end, ignoreCase)) {
           segment++;
           at = end;
           continue;
         }
       }
-      if (afterAny < 0 || !isSlash(head, tail, anyEnd)) {
+      if (afterAny < 0 || !isSlash(head, tail, anyEnd, length)) {
         return false;
       }
-      anyEnd = endOfSegment(head, tail, anyEnd + 1);
+      anyEnd = endOfSegment(head, tail, anyEnd + 1, length);
       at = anyEnd;
       segment = afterAny;
     }
   }
 
-  private static boolean matches(String glob, String head, String tail, int from, int end) {
+  private static boolean matches(
+      String glob, String head, String tail, int from, int end, boolean ignoreCase) {
     int at = from;
     int wanted = 0;
     int afterStar = -1;
@@ -79,7 +104,9 @@ final class PathPattern {
         starEnd = at;
       } else if (wanted == glob.length() && at == end) {
         return true;
-      } else if (wanted < glob.length() && at < end && glob.charAt(wanted) == at(head, tail, at)) {
+      } else if (wanted < glob.length()
+          && at < end
+          && same(glob.charAt(wanted), at(head, tail, at), ignoreCase)) {
         wanted++;
         at++;
       } else if (afterStar >= 0 && starEnd < end) {
@@ -92,8 +119,14 @@ final class PathPattern {
     }
   }
 
-  private static int endOfSegment(String head, String tail, int from) {
-    int length = head.length() + tail.length();
+  private static boolean same(char one, char other, boolean ignoreCase) {
+    return one == other
+        || (ignoreCase
+            && Character.toLowerCase(Character.toUpperCase(one))
+                == Character.toLowerCase(Character.toUpperCase(other)));
+  }
+
+  private static int endOfSegment(String head, String tail, int from, int length) {
     int end = from;
     while (end < length && at(head, tail, end) != '/') {
       end++;
@@ -101,8 +134,8 @@ final class PathPattern {
     return end;
   }
 
-  private static boolean isSlash(String head, String tail, int index) {
-    return index < head.length() + tail.length() && at(head, tail, index) == '/';
+  private static boolean isSlash(String head, String tail, int index, int length) {
+    return index < length && at(head, tail, index) == '/';
   }
 
   private static char at(String head, String tail, int index) {

@@ -15,6 +15,7 @@ public final class RoutePolicy {
   /** Default cap of a request body and of a kept response body, in bytes. */
   public static final int DEFAULT_MAX_BYTES = 1024 * 1024;
 
+  /** The strictest first. */
   enum KeyUse {
     REQUIRED,
     OPTIONAL,

@@ -5,7 +5,11 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Finds the policy of a request. Immutable. */
+/**
+ * Finds the policy of a request. Where a request can be routed in more than one way, because its
+ * path has several readings or another method may replace its own, the strictest policy counts.
+ * Immutable.
+ */
 final class Routes {
 
   /** Safe by RFC 9110 section 9.2.1, so a repetition needs no protection. */
@@ -16,41 +20,93 @@ final class Routes {
   private final Route[] routes;
   private final Set<String> methods;
   private final RoutePolicy.Values otherwise;
-  private final Dispatch.PathTest turnedOff = this::isTurnedOff;
+  private final boolean ignoreCase;
 
-  Routes(List<Route> routes, Set<String> methods, RoutePolicy otherwise) {
+  Routes(List<Route> routes, Set<String> methods, RoutePolicy otherwise, boolean ignoreCase) {
     this.routes = routes.toArray(new Route[0]);
     this.methods = Set.copyOf(methods);
     this.otherwise = otherwise.values();
+    this.ignoreCase = ignoreCase;
   }
 
-  /** Allocates nothing: unprotected requests come here too. */
+  /** Allocates nothing in the usual case: unprotected requests come here too. */
   RoutePolicy.Values policyOf(HttpServletRequest request) {
     String method = request.getMethod();
     if (SAFE_METHODS.contains(method)) {
       return OFF;
     }
-    // Decoded and without path parameters, so that no spelling of a path escapes its route.
-    RoutePolicy.Values named = named(method, request.getServletPath(), request.getPathInfo());
-    if (named != null) {
-      return named;
+    @Nullable Set<String> paths =
+        routes.length == 0 || RoutedPaths.arePlain(request) ? null : RoutedPaths.of(request);
+    RoutePolicy.Values policy = policyOf(request, paths, method);
+    policy = strictest(request, paths, policy, MethodOverride.of(request));
+    return MethodOverride.isForm(request) && formMayTighten(request, paths, policy)
+        ? strictest(request, paths, policy, MethodOverride.ofForm(request))
+        : policy;
+  }
+
+  private RoutePolicy.Values strictest(
+      HttpServletRequest request,
+      @Nullable Set<String> paths,
+      RoutePolicy.Values policy,
+      Set<String> others) {
+    RoutePolicy.Values strictest = policy;
+    if (!others.isEmpty()) {
+      for (String other : others) {
+        strictest = stricter(strictest, policyOf(request, paths, other));
+      }
     }
-    return methods.contains(method) && !Dispatch.comesFrom(request, turnedOff) ? otherwise : OFF;
+    return strictest;
   }
 
-  /** Whether a route says that the filter is off for this path. */
-  private boolean isTurnedOff(String method, String path, @Nullable String info) {
-    RoutePolicy.Values named = named(method, path, info);
-    return named != null && named.keyUse() == RoutePolicy.KeyUse.OFF;
+  /** Only then the form is looked at: a handler that reads the stream itself would miss it. */
+  private boolean formMayTighten(
+      HttpServletRequest request, @Nullable Set<String> paths, RoutePolicy.Values policy) {
+    for (int i = 0; i < MethodOverride.OF_FORMS.size(); i++) {
+      if (isStricter(policyOf(request, paths, MethodOverride.OF_FORMS.get(i)), policy)) {
+        return true;
+      }
+    }
+    return false;
   }
 
-  private RoutePolicy.@Nullable Values named(String method, String path, @Nullable String info) {
+  private static RoutePolicy.Values stricter(RoutePolicy.Values one, RoutePolicy.Values other) {
+    return isStricter(other, one) ? other : one;
+  }
+
+  private static boolean isStricter(RoutePolicy.Values policy, RoutePolicy.Values than) {
+    return policy.keyUse().compareTo(than.keyUse()) < 0;
+  }
+
+  private RoutePolicy.Values policyOf(
+      HttpServletRequest request, @Nullable Set<String> paths, String method) {
+    if (SAFE_METHODS.contains(method)) {
+      return OFF;
+    }
+    if (paths == null) {
+      String info = request.getPathInfo();
+      return policyOf(method, request.getServletPath(), info == null ? "" : info);
+    }
+    RoutePolicy.Values policy = OFF;
+    for (String path : paths) {
+      policy = stricter(policy, policyOf(method, path, ""));
+    }
+    return policy;
+  }
+
+  /** With and without the last slash, which few frameworks distinguish. */
+  private RoutePolicy.Values policyOf(String method, String path, String info) {
+    RoutePolicy.Values exact = firstMatch(method, path, info, true);
+    return stricter(exact, firstMatch(method, path, info, false));
+  }
+
+  private RoutePolicy.Values firstMatch(String method, String path, String info, boolean exact) {
     for (Route route : routes) {
-      if (route.matches(method, path, info == null ? "" : info)) {
+      if ((route.method.equals("*") || route.method.equals(method))
+          && (exact ? route.path : route.bare).matches(path, info, !exact, ignoreCase)) {
         return route.policy.values();
       }
     }
-    return null;
+    return methods.contains(method) || methods.contains("*") ? otherwise : OFF;
   }
 
   static String checkedMethod(String method) {
@@ -70,21 +126,18 @@ final class Routes {
 
     private final String method;
     private final PathPattern path;
+    private final PathPattern bare;
     private final RoutePolicy policy;
 
     Route(String method, String pathPattern, RoutePolicy policy) {
       this.method = checkedMethod(method);
       this.path = PathPattern.of(pathPattern);
+      this.bare = path.withoutLastSlash();
       this.policy = policy;
     }
 
     RoutePolicy policy() {
       return policy;
-    }
-
-    boolean matches(String requestMethod, String requestPath, String pathInfo) {
-      return (method.equals("*") || method.equals(requestMethod))
-          && path.matches(requestPath, pathInfo);
     }
   }
 }

@@ -106,6 +106,7 @@ class UnprotectedRequestTest {
     private final String method;
     private final String path;
     private final String info;
+    private final String uri;
     private String key;
 
     Request(String method, String path, String info) {
@@ -113,6 +114,27 @@ class UnprotectedRequestTest {
       this.method = method;
       this.path = path;
       this.info = info;
+      this.uri = "/app" + path + (info == null ? "" : info);
+    }
+
+    @Override
+    public String getContextPath() {
+      return "/app";
+    }
+
+    @Override
+    public String getRequestURI() {
+      return uri;
+    }
+
+    @Override
+    public String getQueryString() {
+      return null;
+    }
+
+    @Override
+    public String getContentType() {
+      return null;
     }
 
     @Override
