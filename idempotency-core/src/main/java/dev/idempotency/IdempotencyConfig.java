@@ -78,7 +78,7 @@ public final class IdempotencyConfig {
     return values.keyTime;
   }
 
-  /** Largest outcome in bytes; a larger one is stored as a tombstone; default 1 MiB. */
+  /** Largest outcome in bytes; a larger one is stored as a tombstone; default 1 MiB and 64 KiB. */
   public int maxOutcomeBytes() {
     return values.maxOutcomeBytes;
   }
@@ -125,7 +125,8 @@ public final class IdempotencyConfig {
     private LateKeys lateKeys = LateKeys.ACCEPT;
     private Duration clockSkew = Duration.ofMinutes(5);
     private KeyTime keyTime = KeyTime.uuid();
-    private int maxOutcomeBytes = 1024 * 1024;
+    // A body of 1 MiB, and what an adapter keeps beside it.
+    private int maxOutcomeBytes = (1024 + 64) * 1024;
     private int maxWaiters = 10_000;
     private Duration sweepEvery = Duration.ofMillis(200);
     private int maxPending = 10_000;
@@ -220,7 +221,7 @@ public final class IdempotencyConfig {
       return this;
     }
 
-    /** Largest outcome in bytes; default 1 MiB; at least 1. */
+    /** Largest outcome in bytes; default 1 MiB and 64 KiB; at least 1. */
     public Builder maxOutcomeBytes(int bytes) {
       this.maxOutcomeBytes = atLeastOne("maxOutcomeBytes", bytes);
       return this;

@@ -50,7 +50,7 @@ public final class LedgerGuardSettings {
     return waitAtMost;
   }
 
-  /** Largest outcome in bytes; default 1 MiB. */
+  /** Largest outcome in bytes; default 1 MiB and 64 KiB. */
   public int maxOutcomeBytes() {
     return maxOutcomeBytes;
   }
@@ -69,7 +69,7 @@ public final class LedgerGuardSettings {
 
     private String table = "idempotency_ledger";
     private Duration waitAtMost = Duration.ofSeconds(10);
-    private int maxOutcomeBytes = 1024 * 1024;
+    private int maxOutcomeBytes = (1024 + 64) * 1024;
     private @Nullable Duration retention;
     private TimeSource timeSource = TimeSource.system();
 
@@ -108,7 +108,7 @@ public final class LedgerGuardSettings {
       return this;
     }
 
-    /** Largest outcome in bytes; default 1 MiB; 1 to 64 MiB. */
+    /** Largest outcome in bytes; default 1 MiB and 64 KiB; 1 to 64 MiB. */
     public Builder maxOutcomeBytes(int bytes) {
       if (bytes < 1 || bytes > LARGEST_OUTCOME) {
         throw new IllegalArgumentException(

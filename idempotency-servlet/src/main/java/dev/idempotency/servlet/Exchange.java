@@ -28,6 +28,7 @@ final class Exchange {
   private static final Duration LIMIT_OF_CONTAINER = Duration.ofMinutes(10);
 
   private final FilterSettings settings;
+  private final Endings endings;
   private final Answers answers;
   private final KeyedRequest request;
   private final BufferedResponse response;
@@ -54,11 +55,13 @@ final class Exchange {
   Exchange(
       FilterSettings settings,
       LateEnds lateEnds,
+      Endings endings,
       KeyedRequest request,
       BufferedResponse response,
       OwnedExecution execution,
       Instant expiresAt) {
     this.settings = settings;
+    this.endings = endings;
     this.answers = new Answers(settings);
     this.lateEnds = lateEnds;
     this.request = request;
@@ -235,7 +238,7 @@ final class Exchange {
   }
 
   private Ending ending() {
-    return Ending.of(response.getStatus(), async != null);
+    return endings.of(response.getStatus(), async != null);
   }
 
   /** The body passes its cap: only the status can be kept, and nothing more need be held back. */
@@ -292,7 +295,8 @@ final class Exchange {
       return false;
     }
     response.body().ignoreMore();
-    HandlerExecution.Ended ended = execution.endInDoubt();
+    HandlerExecution.Ended ended =
+        endings.isNotExecuted(thrown) ? execution.endReleased() : execution.endInDoubt();
     if (ended.keyReused()) {
       answers.keyReused(response.discard());
       return true;

@@ -125,6 +125,14 @@ final class HandlerExecution implements HttpExecution {
     return ended.orElseThrow();
   }
 
+  /** Ends it as one that did nothing, unless the handler has ended it. */
+  synchronized Ended endReleased() {
+    if (ended.isEmpty()) {
+      release();
+    }
+    return ended.orElseThrow();
+  }
+
   /** Ends it without an answer, unless the handler has. */
   synchronized Ended endInDoubt() {
     if (ended.isEmpty()) {

@@ -286,5 +286,19 @@ public final class IdempotencyFilterBuilder {
     Duration lease = policy.lease().orElse(engine.config().lease());
     Duration ttl = policy.ttl().orElse(engine.config().ttl());
     IdempotencyConfig.builder().lease(lease).ttl(ttl).build();
+    int outcome = engine.config().maxOutcomeBytes();
+    long needed = policy.maxResponseBytes().orElse(0) + (long) RoutePolicy.Values.HEAD_BYTES;
+    if (policy.maxResponseBytes().isPresent() && needed > outcome) {
+      throw new IllegalArgumentException(
+          "maxResponseBytes of "
+              + policy.maxResponseBytes().getAsInt()
+              + " needs an engine that keeps "
+              + needed
+              + " bytes ("
+              + RoutePolicy.Values.HEAD_BYTES
+              + " of them for header fields), but its maxOutcomeBytes is "
+              + outcome
+              + "; raise IdempotencyConfig's maxOutcomeBytes, or lower maxResponseBytes");
+    }
   }
 }

@@ -16,6 +16,8 @@ final class MethodOverride {
   private static final List<String> HEADERS =
       List.of("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override");
 
+  private static final String FORM = "application/x-www-form-urlencoded";
+
   private static final String PARAMETER = "_method";
 
   /** Those that a form may name (Spring's {@code HiddenHttpMethodFilter}). */
@@ -58,7 +60,9 @@ final class MethodOverride {
       return false;
     }
     String type = request.getContentType();
-    return type != null && (FormParameters.isForm(type) || MultipartBody.isMultipart(request));
+    return type != null
+        && (type.strip().regionMatches(true, 0, FORM, 0, FORM.length())
+            || MultipartBody.isMultipart(request));
   }
 
   /** The one that a form names; the container parses it. */

@@ -2,6 +2,7 @@ package dev.idempotency.servlet;
 
 import dev.idempotency.InDoubtPolicy;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -13,6 +14,8 @@ final class PolicyText {
 
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
   private static final Pattern BYTES = Pattern.compile("(\\d{1,9})(B|KiB|MiB|GiB)?");
+
+  private static final Pattern STATUSES = Pattern.compile("\\d{3}(,\\d{3})*");
 
   private PolicyText() {}
 
@@ -50,16 +53,35 @@ final class PolicyText {
       case "ttl" -> policy.ttl(duration(name, value));
       case "lease" -> policy.lease(duration(name, value));
       case "inDoubt" -> policy.inDoubt(inDoubt(value));
-      case "maxWait" -> policy.waitInFlight(duration(name, value));
+      case "maxWait" ->
+          value.equals("none")
+              ? policy.rejectInFlight()
+              : policy.waitInFlight(duration(name, value));
       case "maxRequest" -> policy.maxRequestBytes(intBytes(name, value));
       case "maxResponse" -> policy.maxResponseBytes(intBytes(name, value));
+      case "recordStatuses" -> policy.recordStatuses(statuses(name, value));
+      case "releaseStatuses" -> policy.releaseStatuses(statuses(name, value));
+      case "inDoubtStatuses" -> policy.inDoubtStatuses(statuses(name, value));
+      case "notExecuted" -> policy.notExecuted(Set.of(value.split(",")));
       default ->
           throw new IllegalArgumentException(
               "\""
                   + name
-                  + "\" is not known; there are ttl, lease, inDoubt, maxWait, maxRequest and"
-                  + " maxResponse, each as name=value");
+                  + "\" is not known; there are ttl, lease, inDoubt, maxWait, maxRequest,"
+                  + " maxResponse, recordStatuses, releaseStatuses, inDoubtStatuses and"
+                  + " notExecuted, each as name=value");
     };
+  }
+
+  private static int[] statuses(String name, String value) {
+    if (!STATUSES.matcher(value).matches()) {
+      throw new IllegalArgumentException(
+          name
+              + " must be statuses with commas between them, as 404,409, but is \""
+              + value
+              + "\"");
+    }
+    return Arrays.stream(value.split(",")).mapToInt(Integer::parseInt).toArray();
   }
 
   private static InDoubtPolicy inDoubt(String value) {

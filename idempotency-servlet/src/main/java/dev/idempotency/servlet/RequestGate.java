@@ -174,17 +174,26 @@ final class RequestGate {
       Operation operation)
       throws IOException, ServletException {
     BufferedResponse response =
-        new BufferedResponse(answer, policy.maxResponseBytes(), request::listen);
+        new BufferedResponse(
+            answer,
+            policy.maxResponseBytes(settings.engine().config().maxOutcomeBytes()),
+            request::listen);
     CompletableFuture<Decision> deciding = decide(request, operation, policy);
     if (!deciding.isDone()) {
       new WaitingRequest(
-              settings, lateEnds, request, response, deciding, decision -> refuse(answer, decision))
+              settings,
+              lateEnds,
+              policy.endings(),
+              request,
+              response,
+              deciding,
+              decision -> refuse(answer, decision))
           .start(policy.maxWait());
       return;
     }
     Decision decision = deciding.join();
     if (decision instanceof Decision.Proceed proceed) {
-      exchange(request, response, proceed).run(chain, request, answer);
+      exchange(policy, request, response, proceed).run(chain, request, answer);
     } else if (decision instanceof Decision.StoreUnavailable unavailable && mayRun(unavailable)) {
       answer.setHeader(UNPROTECTED, "true");
       Dispatch.markFailedOpen(request);
@@ -196,12 +205,21 @@ final class RequestGate {
 
   /** From here on the exchange owns the execution; what goes wrong before frees the key. */
   private Exchange exchange(
-      KeyedRequest request, BufferedResponse response, Decision.Proceed proceed) {
+      RoutePolicy.Values policy,
+      KeyedRequest request,
+      BufferedResponse response,
+      Decision.Proceed proceed) {
     Exchange exchange = null;
     try {
       exchange =
           new Exchange(
-              settings, lateEnds, request, response, proceed.execution(), proceed.expiresAt());
+              settings,
+              lateEnds,
+              policy.endings(),
+              request,
+              response,
+              proceed.execution(),
+              proceed.expiresAt());
       IdempotencyFilter.attach(exchange);
       return exchange;
     } catch (RuntimeException | Error e) {

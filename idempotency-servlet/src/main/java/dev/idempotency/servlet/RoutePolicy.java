@@ -2,18 +2,27 @@ package dev.idempotency.servlet;
 
 import dev.idempotency.InDoubtPolicy;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 
 /**
  * What the filter does on one route. Immutable; each method with an argument gives a changed copy.
  *
- * <p>Defaults: the engine's TTL, lease and policy for doubtful ends; a key in flight is rejected
- * with 409; requests and responses up to 1 MiB.
+ * <p>Defaults: the engine's TTL, lease and policy for doubtful ends; a key in flight is waited for
+ * up to 10 s; requests and responses up to 1 MiB; endings by RFC 9110.
  */
 public final class RoutePolicy {
 
   /** Default cap of a request body and of a kept response body, in bytes. */
   public static final int DEFAULT_MAX_BYTES = 1024 * 1024;
+
+  /** How long a duplicate waits for the first request by default, where it is safe. */
+  public static final Duration DEFAULT_MAX_WAIT = Duration.ofSeconds(10);
 
   /** The strictest first. */
   enum KeyUse {
@@ -29,9 +38,10 @@ public final class RoutePolicy {
               Optional.empty(),
               Optional.empty(),
               Optional.empty(),
-              Duration.ZERO,
+              DEFAULT_MAX_WAIT,
               DEFAULT_MAX_BYTES,
-              DEFAULT_MAX_BYTES));
+              OptionalInt.empty(),
+              Endings.DEFAULT));
 
   private final Values values;
 
@@ -54,64 +64,36 @@ public final class RoutePolicy {
     return OPTIONAL.keyUse(KeyUse.OFF);
   }
 
-  RoutePolicy keyUse(KeyUse use) {
-    Values v = values;
-    return new RoutePolicy(
-        new Values(
-            use, v.ttl, v.lease, v.inDoubt, v.maxWait, v.maxRequestBytes, v.maxResponseBytes));
+  private RoutePolicy keyUse(KeyUse use) {
+    return with(draft -> draft.keyUse = use);
   }
 
   /** How long a record lives; must be longer than the lease. */
   public RoutePolicy ttl(Duration ttl) {
-    Values v = values;
-    return new RoutePolicy(
-        new Values(
-            v.keyUse,
-            Optional.of(ttl),
-            v.lease,
-            v.inDoubt,
-            v.maxWait,
-            v.maxRequestBytes,
-            v.maxResponseBytes));
+    return with(draft -> draft.ttl = Optional.of(ttl));
   }
 
   /** How long an ownership lasts unless renewed; 100 ms to 1 h. */
   public RoutePolicy lease(Duration lease) {
-    Values v = values;
-    return new RoutePolicy(
-        new Values(
-            v.keyUse,
-            v.ttl,
-            Optional.of(lease),
-            v.inDoubt,
-            v.maxWait,
-            v.maxRequestBytes,
-            v.maxResponseBytes));
+    return with(draft -> draft.lease = Optional.of(lease));
   }
 
   /** What an end in doubt does when no resolver knows. */
   public RoutePolicy inDoubt(InDoubtPolicy policy) {
-    Values v = values;
-    return new RoutePolicy(
-        new Values(
-            v.keyUse,
-            v.ttl,
-            v.lease,
-            Optional.of(policy),
-            v.maxWait,
-            v.maxRequestBytes,
-            v.maxResponseBytes));
+    return with(draft -> draft.inDoubt = Optional.of(policy));
   }
 
-  /** A key in flight is answered at once with 409. The default. */
+  /** A key in flight is answered at once with 409. */
   public RoutePolicy rejectInFlight() {
-    return waiting(Duration.ZERO);
+    return with(draft -> draft.maxWait = Duration.ZERO);
   }
 
   /**
-   * A key in flight is waited for, without holding a container thread; after that, 409. The filter
-   * must be registered with {@code asyncSupported} and the dispatcher types {@code REQUEST} and
-   * {@code ASYNC}; a request that does not support async is answered with 409 at once.
+   * A key in flight is waited for, without holding a container thread; after that, 409. The
+   * default, for {@link #DEFAULT_MAX_WAIT}: clients that lost their connection retry at once and
+   * meet their own first attempt. The filter must be registered with {@code asyncSupported} and the
+   * dispatcher types {@code REQUEST} and {@code ASYNC}; a request that does not support async is
+   * answered with 409 at once.
    *
    * @param maxWait above zero, at most one hour
    */
@@ -122,14 +104,7 @@ public final class RoutePolicy {
               + maxWait
               + "; to answer at once use rejectInFlight()");
     }
-    return waiting(maxWait);
-  }
-
-  private RoutePolicy waiting(Duration maxWait) {
-    Values v = values;
-    return new RoutePolicy(
-        new Values(
-            v.keyUse, v.ttl, v.lease, v.inDoubt, maxWait, v.maxRequestBytes, v.maxResponseBytes));
+    return with(draft -> draft.maxWait = maxWait);
   }
 
   /**
@@ -138,35 +113,69 @@ public final class RoutePolicy {
    * @param bytes at least 0; that many can be held in memory for each request
    */
   public RoutePolicy maxRequestBytes(int bytes) {
-    Values v = values;
-    return new RoutePolicy(
-        new Values(
-            v.keyUse,
-            v.ttl,
-            v.lease,
-            v.inDoubt,
-            v.maxWait,
-            notNegative("maxRequestBytes", bytes),
-            v.maxResponseBytes));
+    int checked = notNegative("maxRequestBytes", bytes);
+    return with(draft -> draft.maxRequestBytes = checked);
   }
 
   /**
-   * Largest response body that is kept for retries; of a larger one only the status is kept, and
-   * the engine's {@code maxOutcomeBytes} bounds it too.
+   * Largest response body that is kept for retries; of a larger one only the status is kept. The
+   * default is {@value #DEFAULT_MAX_BYTES}, or what the engine's {@code maxOutcomeBytes} leaves if
+   * that is less.
    *
-   * @param bytes at least 0; that many can be held in memory for each request
+   * @param bytes at least 0; that many can be held in memory for each request. With room for header
+   *     fields it must fit the engine's {@code maxOutcomeBytes}, which is checked when the filter
+   *     is built
    */
   public RoutePolicy maxResponseBytes(int bytes) {
-    Values v = values;
-    return new RoutePolicy(
-        new Values(
-            v.keyUse,
-            v.ttl,
-            v.lease,
-            v.inDoubt,
-            v.maxWait,
-            v.maxRequestBytes,
-            notNegative("maxResponseBytes", bytes)));
+    int checked = notNegative("maxResponseBytes", bytes);
+    return with(draft -> draft.maxResponseBytes = OptionalInt.of(checked));
+  }
+
+  /**
+   * Statuses that are the operation's result: they are kept and replayed.
+   *
+   * @param statuses 200 to 999; none that is named for another ending
+   */
+  public RoutePolicy recordStatuses(int... statuses) {
+    return endings(endings -> endings.with(Ending.RECORDED, statuses));
+  }
+
+  /**
+   * Statuses that say that nothing was executed: the key is free, also for a corrected request.
+   *
+   * @param statuses 200 to 999; none that is named for another ending
+   */
+  public RoutePolicy releaseStatuses(int... statuses) {
+    return endings(endings -> endings.with(Ending.RELEASED, statuses));
+  }
+
+  /**
+   * Statuses after which nobody knows whether the effect happened: a resolver decides, or {@link
+   * #inDoubt}.
+   *
+   * @param statuses 200 to 999; none that is named for another ending
+   */
+  public RoutePolicy inDoubtStatuses(int... statuses) {
+    return endings(endings -> endings.with(Ending.IN_DOUBT, statuses));
+  }
+
+  /**
+   * Exceptions that mean that nothing was executed, such as Spring Security's {@code
+   * AccessDeniedException}: the key is released, and the exception goes on to whoever answers it.
+   * They count with their subclasses, and also as the cause of a {@code ServletException}.
+   */
+  @SafeVarargs
+  public final RoutePolicy notExecuted(Class<? extends Throwable>... exceptions) {
+    return notExecuted(Arrays.stream(exceptions).map(Class::getName).collect(Collectors.toSet()));
+  }
+
+  RoutePolicy notExecuted(Set<String> classNames) {
+    return endings(endings -> endings.notExecuted(classNames));
+  }
+
+  private RoutePolicy endings(UnaryOperator<Endings> change) {
+    Endings changed = change.apply(values.endings());
+    return with(draft -> draft.endings = changed);
   }
 
   private static int notNegative(String name, int bytes) {
@@ -180,10 +189,45 @@ public final class RoutePolicy {
     return values;
   }
 
+  private RoutePolicy with(Consumer<Draft> change) {
+    Draft draft = new Draft(values);
+    change.accept(draft);
+    return new RoutePolicy(draft.values());
+  }
+
+  /** Settings that are being changed. */
+  private static final class Draft {
+    private KeyUse keyUse;
+    private Optional<Duration> ttl;
+    private Optional<Duration> lease;
+    private Optional<InDoubtPolicy> inDoubt;
+    private Duration maxWait;
+    private int maxRequestBytes;
+    private OptionalInt maxResponseBytes;
+    private Endings endings;
+
+    Draft(Values values) {
+      keyUse = values.keyUse;
+      ttl = values.ttl;
+      lease = values.lease;
+      inDoubt = values.inDoubt;
+      maxWait = values.maxWait;
+      maxRequestBytes = values.maxRequestBytes;
+      maxResponseBytes = values.maxResponseBytes;
+      endings = values.endings;
+    }
+
+    Values values() {
+      return new Values(
+          keyUse, ttl, lease, inDoubt, maxWait, maxRequestBytes, maxResponseBytes, endings);
+    }
+  }
+
   /**
    * The settings of one route.
    *
    * @param maxWait zero to reject at once
+   * @param maxResponseBytes empty for what fits
    */
   record Values(
       KeyUse keyUse,
@@ -192,5 +236,19 @@ public final class RoutePolicy {
       Optional<InDoubtPolicy> inDoubt,
       Duration maxWait,
       int maxRequestBytes,
-      int maxResponseBytes) {}
+      OptionalInt maxResponseBytes,
+      Endings endings) {
+
+    /** Room for status and header fields in an outcome, in bytes. */
+    static final int HEAD_BYTES = 16 * 1024;
+
+    /**
+     * Largest response body that is held back.
+     *
+     * @param maxOutcomeBytes the engine's
+     */
+    int maxResponseBytes(int maxOutcomeBytes) {
+      return maxResponseBytes.orElse(Math.min(DEFAULT_MAX_BYTES, maxOutcomeBytes));
+    }
+  }
 }

@@ -34,6 +34,7 @@ final class WaitingRequest implements AsyncListener {
 
   private final FilterSettings settings;
   private final LateEnds lateEnds;
+  private final Endings endings;
   private final KeyedRequest request;
   private final BufferedResponse response;
   private final CompletableFuture<Decision> wait;
@@ -44,12 +45,14 @@ final class WaitingRequest implements AsyncListener {
   WaitingRequest(
       FilterSettings settings,
       LateEnds lateEnds,
+      Endings endings,
       KeyedRequest request,
       BufferedResponse response,
       CompletableFuture<Decision> wait,
       Refusal refusal) {
     this.settings = settings;
     this.lateEnds = lateEnds;
+    this.endings = endings;
     this.request = request;
     this.response = response;
     this.wait = wait;
@@ -87,7 +90,13 @@ final class WaitingRequest implements AsyncListener {
       try {
         ours =
             new Exchange(
-                settings, lateEnds, request, response, proceed.execution(), proceed.expiresAt());
+                settings,
+                lateEnds,
+                endings,
+                request,
+                response,
+                proceed.execution(),
+                proceed.expiresAt());
         exchange = ours;
       } catch (RuntimeException | Error e) {
         proceed.execution().release();

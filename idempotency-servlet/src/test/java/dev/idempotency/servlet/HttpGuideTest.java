@@ -125,6 +125,27 @@ class HttpGuideTest {
     }
   }
 
+  /** Stand for Spring Security's. */
+  private static final class AccessDeniedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  private static final class AuthenticationException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  @Test
+  void aRouteSaysWhatMeansThatNothingRan() {
+    RoutePolicy policy =
+        RoutePolicy.required()
+            .releaseStatuses(423)
+            .notExecuted(AccessDeniedException.class, AuthenticationException.class);
+    Endings endings = policy.values().endings();
+    assertThat(endings.of(423, false)).isEqualTo(Ending.RELEASED);
+    assertThat(endings.isNotExecuted(new AccessDeniedException())).isTrue();
+    assertThat(endings.isNotExecuted(new IllegalStateException())).isFalse();
+  }
+
   @Test
   void theWebXmlIsTheOneThatIsTested() {
     String tested = flat(read(Path.of("src", "test", "resources", "webapp", "WEB-INF", "web.xml")));
@@ -163,16 +184,17 @@ class HttpGuideTest {
     assertThat(released)
         .isEqualTo(
             IntStream.range(200, 600)
-                .filter(status -> Ending.of(status, false) == Ending.RELEASED)
+                .filter(status -> Endings.DEFAULT.of(status, false) == Ending.RELEASED)
                 .boxed()
                 .collect(Collectors.toSet()));
     Set<Integer> recorded = numbers(found("(?m)^\\| all others: (.*) \\| recorded", table).get(0));
     assertThat(recorded)
         .hasSizeGreaterThan(5)
-        .allSatisfy(status -> assertThat(Ending.of(status, true)).isEqualTo(Ending.RECORDED));
-    assertThat(Ending.of(500, false)).isEqualTo(Ending.IN_DOUBT);
+        .allSatisfy(
+            status -> assertThat(Endings.DEFAULT.of(status, true)).isEqualTo(Ending.RECORDED));
+    assertThat(Endings.DEFAULT.of(500, false)).isEqualTo(Ending.IN_DOUBT);
     assertThat(table).contains("503 from asynchronous work");
-    assertThat(Ending.of(503, true)).isEqualTo(Ending.IN_DOUBT);
+    assertThat(Endings.DEFAULT.of(503, true)).isEqualTo(Ending.IN_DOUBT);
   }
 
   private static Set<Integer> numbers(String text) {

@@ -257,6 +257,7 @@ class IdempotencyFilterTest {
     CountDownLatch running = new CountDownLatch(1);
     CountDownLatch go = new CountDownLatch(1);
     serve(
+        filter -> filter.everyRoute(RoutePolicy.required().rejectInFlight()),
         (request, response) -> {
           running.countDown();
           await(go);
@@ -492,7 +493,7 @@ class IdempotencyFilterTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {400, 401, 429, 503})
+  @ValueSource(ints = {304, 307, 308, 400, 401, 407, 412, 428, 429, 503})
   void aRefusalThatExecutedNothingDoesNotBlockACorrectedRetry(int status) throws Exception {
     serve((request, response) -> response.setStatus(runs.get() == 1 ? status : 201));
 
@@ -503,7 +504,7 @@ class IdempotencyFilterTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {204, 302, 402, 404, 409, 422})
+  @ValueSource(ints = {204, 301, 302, 303, 402, 404, 409, 422})
   void aFinalAnswerIsReplayed(int status) throws Exception {
     serve((request, response) -> response.setStatus(status));
 
@@ -513,11 +514,12 @@ class IdempotencyFilterTest {
     assertThat(runs).hasValue(1);
   }
 
-  @Test
-  void anotherServerErrorLeavesTheOutcomeUnknown() throws Exception {
-    serve((request, response) -> response.setStatus(502));
+  @ParameterizedTest
+  @ValueSource(ints = {500, 502})
+  void anotherServerErrorLeavesTheOutcomeUnknown(int status) throws Exception {
+    serve((request, response) -> response.setStatus(status));
 
-    assertThat(server.post("", "k").statusCode()).isEqualTo(502);
+    assertThat(server.post("", "k").statusCode()).isEqualTo(status);
     assertProblem(server.post("", "k"), 409, "outcome-unknown");
     assertThat(runs).hasValue(1);
   }
@@ -539,6 +541,113 @@ class IdempotencyFilterTest {
     HttpResponse<String> first = server.post("", "k");
     assertThat(first.statusCode()).isEqualTo(502);
     assertReplayed(server.post("", "k"), first);
+    assertThat(runs).hasValue(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"404, RELEASED", "503, RECORDED", "201, IN_DOUBT"})
+  void aRouteSaysWhatItsStatusesMean(int status, Ending ending) throws Exception {
+    serve(
+        filter ->
+            filter.everyRoute(
+                RoutePolicy.optional()
+                    .releaseStatuses(404)
+                    .recordStatuses(503)
+                    .inDoubtStatuses(201)),
+        (request, response) -> response.setStatus(status));
+
+    HttpResponse<String> first = server.post("", "k");
+    HttpResponse<String> second = server.post("", "k");
+    assertThat(first.statusCode()).isEqualTo(status);
+    switch (ending) {
+      case RECORDED -> assertReplayed(second, first);
+      case IN_DOUBT -> assertProblem(second, 409, "outcome-unknown");
+      case RELEASED -> assertThat(second.headers().map()).doesNotContainKey("idempotent-replayed");
+    }
+    assertThat(runs).hasValue(ending == Ending.RELEASED ? 2 : 1);
+  }
+
+  /** As Spring Security's AccessDeniedException, which passes us on its way to who answers 403. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void anExceptionThatMeansThatNothingRanFreesTheKey(boolean wrapped) throws Exception {
+    serve(
+        filter -> filter.everyRoute(RoutePolicy.required().notExecuted(SecurityException.class)),
+        (request, response) -> {
+          if (runs.get() == 1) {
+            SecurityException denied = new java.security.AccessControlException("denied");
+            if (wrapped) {
+              throw new jakarta.servlet.ServletException("handler failed", denied);
+            }
+            throw denied;
+          }
+          response.setStatus(201);
+        });
+
+    assertThat(server.post("", "k").statusCode()).isEqualTo(500);
+    assertThat(server.thrown()).isNotNull();
+    assertThat(server.post("", "k").statusCode()).isEqualTo(201);
+    assertThat(runs).hasValue(2);
+  }
+
+  /** It may come from something that failed after the effect. */
+  @Test
+  void aCauseFurtherDownMeansNothing() throws Exception {
+    serve(
+        filter -> filter.everyRoute(RoutePolicy.required().notExecuted(SecurityException.class)),
+        (request, response) -> {
+          throw new IllegalStateException("after the effect", new SecurityException("denied"));
+        });
+
+    assertThat(server.post("", "k").statusCode()).isEqualTo(500);
+    assertProblem(server.post("", "k"), 409, "outcome-unknown");
+    assertThat(runs).hasValue(1);
+  }
+
+  @Test
+  void aBodyOfExactlyTheDefaultCapIsKept() throws Exception {
+    serve(
+        (request, response) -> {
+          response.setHeader("Location", "/" + "a".repeat(2_000));
+          response.getOutputStream().write(new byte[RoutePolicy.DEFAULT_MAX_BYTES]);
+        });
+
+    HttpResponse<String> first = server.post("", "k");
+    assertThat(first.body()).hasSize(RoutePolicy.DEFAULT_MAX_BYTES);
+    assertReplayed(server.post("", "k"), first);
+    assertThat(runs).hasValue(1);
+  }
+
+  @Test
+  void aCapThatTheEngineCannotKeepIsRefused() {
+    org.assertj.core.api.Assertions.assertThatThrownBy(
+            () ->
+                TestServer.everything(engine)
+                    .everyRoute(RoutePolicy.required().maxResponseBytes(2 << 20))
+                    .build())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("maxResponseBytes of 2097152")
+        .hasMessageContaining("maxOutcomeBytes is 1114112");
+  }
+
+  /** Stock clients lose their connection, retry at once and meet their own first attempt. */
+  @Test
+  void aDuplicateInFlightWaitsByDefault() throws Exception {
+    CountDownLatch go = new CountDownLatch(1);
+    serve(
+        (request, response) -> {
+          await(go);
+          response.getWriter().print("done");
+        });
+    CompletableFuture<HttpResponse<String>> first =
+        server.sendAsync(server.post("a", "Idempotency-Key", "k"));
+    awaitRuns(1);
+    CompletableFuture<HttpResponse<String>> second =
+        server.sendAsync(server.post("a", "Idempotency-Key", "k"));
+    awaitWaiters(1);
+    go.countDown();
+
+    assertReplayed(second.get(10, SECONDS), first.get(10, SECONDS));
     assertThat(runs).hasValue(1);
   }
 

@@ -44,7 +44,9 @@ class IdempotencyKeyHeaderDraft07Test {
       throws Exception {
     server =
         new TestServer(
-            with.apply(TestServer.everything(engine).everyRoute(RoutePolicy.required().ttl(TTL)))
+            with.apply(
+                    TestServer.everything(engine)
+                        .everyRoute(RoutePolicy.required().rejectInFlight().ttl(TTL)))
                 .build(),
             (request, response) -> {
               runs.incrementAndGet();

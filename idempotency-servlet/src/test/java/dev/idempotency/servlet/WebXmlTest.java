@@ -155,7 +155,9 @@ class WebXmlTest {
             Map.of(
                 "engine", "theirs",
                 "scope", "header X-Tenant",
-                "everyRoute", "required ttl=2d lease=1m maxWait=250ms maxResponse=64KiB",
+                "everyRoute",
+                    "required ttl=2d lease=1m maxWait=250ms maxResponse=64KiB"
+                        + " releaseStatuses=404,409 notExecuted=java.lang.SecurityException",
                 "methods", "PUT DELETE",
                 "keyHeaders", "Request-Id X-Request-Id",
                 "uuidKeysOnly", "true",
@@ -170,7 +172,9 @@ class WebXmlTest {
     assertThat(policy.ttl()).contains(Duration.ofDays(2));
     assertThat(policy.lease()).contains(Duration.ofMinutes(1));
     assertThat(policy.maxWait()).isEqualTo(Duration.ofMillis(250));
-    assertThat(policy.maxResponseBytes()).isEqualTo(64 * 1024);
+    assertThat(policy.maxResponseBytes()).hasValue(64 * 1024);
+    assertThat(policy.endings().of(409, false)).isEqualTo(Ending.RELEASED);
+    assertThat(policy.endings().isNotExecuted(new SecurityException())).isTrue();
     assertThat(settings.keyHeader().name()).isEqualTo("Request-Id");
     assertThat(settings.expiresHeader()).isEmpty();
     assertThat(settings.describedBy()).isEqualTo("https://example.com/");
@@ -193,6 +197,9 @@ class WebXmlTest {
         "routes    | POST /a required ttl=1 | ttl must be a number with ms, s, m, h or d",
         "routes    | POST /a required tll=1s | \"tll\" is not known; there are ttl, lease,",
         "routes    | POST /a required ttl=1h ttl=2h | ttl is there twice",
+        "routes    | POST /a required recordStatuses=4xx | recordStatuses must be statuses",
+        "routes    | POST /a off recordStatuses=404 releaseStatuses=404 | status 404 can have one",
+        "routes    | POST /a required maxResponse=2MiB | its maxOutcomeBytes is 1114112",
         "routes    | POST /a required inDoubt=no | inDoubt must be hold, release or record",
         "routes    | POST /a required maxWait=0s | maxWait must be above zero",
         "routes    | POST /a required maxRequest=1MB | maxRequest must be a number of bytes",

@@ -47,7 +47,7 @@ record ServletTransport(Container container, HttpClient.Version version) impleme
     IdempotencyFilter filter =
         IdempotencyFilter.builder(engine)
             .scope(request -> Optional.ofNullable(request.getHeader(CALLER)))
-            .route("POST", path(Call.Route.REFUSE), RoutePolicy.required())
+            .route("POST", path(Call.Route.REFUSE), RoutePolicy.required().rejectInFlight())
             .route(
                 "POST",
                 path(Call.Route.WAIT),

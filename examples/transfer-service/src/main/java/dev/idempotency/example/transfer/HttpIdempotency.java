@@ -13,7 +13,7 @@ final class HttpIdempotency {
     return IdempotencyFilter.builder(engine)
         // The example knows no callers; a service with accounts scopes by its principal.
         .oneScopeForAllCallers()
-        .route("POST", TransfersServlet.PATH, RoutePolicy.required())
+        .route("POST", TransfersServlet.PATH, RoutePolicy.required().rejectInFlight())
         .build();
   }
 }
