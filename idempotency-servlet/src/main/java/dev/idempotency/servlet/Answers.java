@@ -89,6 +89,15 @@ final class Answers {
       return;
     }
     response.setStatus(recorded.status());
+    fields(response, recorded);
+    switch (recorded.kind()) {
+      case ERROR -> BufferedResponse.sendError(response, recorded.status(), recorded.message());
+      case REDIRECT -> response.sendRedirect(location(recorded));
+      case BODY -> body(response, recorded.bodyBytes());
+    }
+  }
+
+  private void fields(HttpServletResponse response, RecordedResponse recorded) {
     for (RecordedResponse.Header header : recorded.headers()) {
       // The list may have become shorter since the record was written.
       if (!settings.replayedHeaders().contains(header.name())) {
@@ -96,11 +105,23 @@ final class Answers {
       }
       if (header.name().equalsIgnoreCase("Content-Type")) {
         response.setContentType(header.value());
+      } else if (header.replaces()) {
+        response.setHeader(header.name(), header.value());
       } else {
         response.addHeader(header.name(), header.value());
       }
     }
-    body(response, recorded.bodyBytes());
+    if (!response.containsHeader("Cache-Control")) {
+      response.setHeader("Cache-Control", "no-store");
+    }
+  }
+
+  private static String location(RecordedResponse recorded) {
+    return recorded.headers().stream()
+        .filter(header -> header.name().equalsIgnoreCase("Location"))
+        .map(RecordedResponse.Header::value)
+        .findFirst()
+        .orElse("");
   }
 
   private void notKept(HttpServletResponse response, int status, boolean statusKept)
@@ -128,13 +149,7 @@ final class Answers {
         || status == HttpServletResponse.SC_NOT_MODIFIED) {
       return;
     }
-    if (response.getTrailerFields() == null) {
-      response.setContentLength(body.length);
-    } else {
-      // RFC 9112 section 7.1.2: in HTTP/1.1 only a chunked message has trailers. Committed without
-      // a length it is one; Undertow would find out the length of a short one.
-      response.flushBuffer();
-    }
+    response.setContentLength(body.length);
     response.getOutputStream().write(body);
   }
 }

@@ -1,113 +1,73 @@
 package dev.idempotency.servlet;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import jakarta.servlet.ServletInputStream;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.BufferedReader;
-import java.io.ByteArrayInputStream;
-import java.io.InputStreamReader;
-import java.nio.charset.Charset;
-import java.util.Collections;
-import java.util.Enumeration;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import java.io.IOException;
+import java.io.UnsupportedEncodingException;
 
 /**
- * A request whose body the filter has read: hands it out again, as stream, reader or form. As any
+ * A request whose body the filter has read: hands it out again, as stream or reader. As any
  * request, not thread-safe.
  */
-final class BufferedRequest extends KeyedRequest {
+final class BufferedRequest extends HeldBodyRequest {
 
-  private final byte[] body;
-  private @Nullable ServletInputStream stream;
-  private @Nullable BufferedReader reader;
-  private @Nullable Map<String, String[]> form;
+  private final HeldBody body;
+  private final boolean readerInFront;
 
+  /**
+   * Around a request.
+   *
+   * @param body as the request's stream gave it
+   */
   BufferedRequest(
       HttpServletRequest request, HttpServletResponse answer, BodyBudget.Share share, byte[] body) {
     super(request, answer, share);
-    this.body = body;
+    this.body = new HeldBody(body, this::listen);
+    // A filter in front may change what the reader gives and leave the stream alone. Its reader
+    // needs the container's, and that has been read: give it ours.
+    this.readerInFront =
+        RequestWrappers.override(request, "getReader")
+            && !RequestWrappers.override(request, "getInputStream");
+    if (readerInFront) {
+      RequestWrappers.insertBelow(request, container -> new Rewound(container, this.body));
+    }
+  }
+
+  /** Stands for the container's request, with the body that has been read. */
+  private static final class Rewound extends HttpServletRequestWrapper {
+    private final HeldBody body;
+
+    Rewound(HttpServletRequest container, HeldBody body) {
+      super(container);
+      this.body = body;
+    }
+
+    @Override
+    public ServletInputStream getInputStream() {
+      return body.stream();
+    }
+
+    @Override
+    public BufferedReader getReader() throws UnsupportedEncodingException {
+      return body.reader(getCharacterEncoding());
+    }
   }
 
   @Override
-  public ServletInputStream getInputStream() {
-    if (reader != null) {
-      throw new IllegalStateException("getReader() was called for this request already");
-    }
-    ServletInputStream handedOut = stream;
-    if (handedOut == null) {
-      handedOut = new ReplayableInputStream(body, this::listen);
-      stream = handedOut;
-    }
-    return handedOut;
+  boolean isRead() {
+    return body.isRead();
   }
 
   @Override
-  public BufferedReader getReader() throws java.io.UnsupportedEncodingException {
-    if (stream != null) {
-      throw new IllegalStateException("getInputStream() was called for this request already");
-    }
-    BufferedReader handedOut = reader;
-    if (handedOut == null) {
-      String name = getCharacterEncoding();
-      InputStreamReader decoder =
-          name == null
-              ? new InputStreamReader(new ByteArrayInputStream(body), ISO_8859_1)
-              : new InputStreamReader(new ByteArrayInputStream(body), name);
-      handedOut = new BufferedReader(decoder);
-      reader = handedOut;
-    }
-    return handedOut;
+  HeldBody body() {
+    return body;
   }
 
   @Override
-  public @Nullable String getParameter(String name) {
-    if (!isForm()) {
-      return super.getParameter(name);
-    }
-    String[] values = form().get(name);
-    return values == null ? null : values[0];
-  }
-
-  @Override
-  public Map<String, String[]> getParameterMap() {
-    return isForm() ? Collections.unmodifiableMap(form()) : super.getParameterMap();
-  }
-
-  @Override
-  public Enumeration<String> getParameterNames() {
-    return isForm() ? Collections.enumeration(form().keySet()) : super.getParameterNames();
-  }
-
-  @Override
-  public String @Nullable [] getParameterValues(String name) {
-    if (!isForm()) {
-      return super.getParameterValues(name);
-    }
-    String[] values = form().get(name);
-    return values == null ? null : values.clone();
-  }
-
-  private boolean isForm() {
-    String type = getContentType();
-    return type != null && FormParameters.isForm(type);
-  }
-
-  private Map<String, String[]> form() {
-    Map<String, String[]> parsed = form;
-    if (parsed == null) {
-      String encoding = getCharacterEncoding();
-      Charset charset =
-          encoding != null && Charset.isSupported(encoding) ? Charset.forName(encoding) : UTF_8;
-      String query = getQueryString();
-      // Servlet 6.0 section 3.1.1: who reads the body, as Spring's FormContentFilter, has it there.
-      String content = stream == null && reader == null ? new String(body, charset) : "";
-      parsed = FormParameters.parse(query == null ? "" : query, content, charset);
-      form = parsed;
-    }
-    return parsed;
+  public BufferedReader getReader() throws IOException {
+    return readerInFront ? getRequest().getReader() : super.getReader();
   }
 }

@@ -1,103 +1,126 @@
 package dev.idempotency.servlet;
 
 import jakarta.servlet.ServletOutputStream;
-import jakarta.servlet.http.Cookie;
 import jakarta.servlet.http.HttpServletResponse;
-import jakarta.servlet.http.HttpServletResponseWrapper;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
-import java.io.UnsupportedEncodingException;
 import java.nio.charset.Charset;
-import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Collection;
-import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
+import java.util.Objects;
 import java.util.concurrent.Executor;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A response that is held back until its outcome is stored.
- *
- * <p>Longer than usual, because it is the whole of one interface: status, headers and body that the
- * handler sets are kept here, so that only what was set inside the filter is recorded, and nothing
- * of it is left when another answer must be sent instead. Media type and encoding go through to the
- * container, which knows its defaults. As any response, not thread-safe, except for the body.
+ * A response that is held back until its outcome is stored, and then given to the container by the
+ * calls that the handler made: so a response that the container would not have committed yet is not
+ * committed, and a filter in front can still change it. As any response, not thread-safe, except
+ * for the body.
  */
-final class BufferedResponse extends HttpServletResponseWrapper {
+final class BufferedResponse extends ResponseHead {
 
   private final ResponseBody body;
-  private final ResponseHeaders headers = new ResponseHeaders();
-  private final List<Cookie> cookies = new ArrayList<>();
-  private int status = SC_OK;
-  private @Nullable String error;
+  private RecordedResponse.Kind kind = RecordedResponse.Kind.BODY;
+  private String message = "";
   private boolean committed;
-  private boolean typeSet;
-  private long declaredLength = -1;
-  private @Nullable Supplier<Map<String, String>> trailers;
+  private boolean flushed;
+  private boolean including;
+  private boolean streamAsked;
+  private boolean writerAsked;
   private @Nullable ServletOutputStream stream;
   private @Nullable PrintWriter writer;
+  private @Nullable Charset charset;
 
   /**
-   * In front of a response that nobody has written to.
+   * In front of a response that no handler has written to.
    *
    * @param cap largest body that is held back, in bytes
    * @param listeners runs a write listener
    */
   BufferedResponse(HttpServletResponse response, int cap, Executor listeners) {
     super(HiddenResponse.of(response));
-    this.body = new ResponseBody(cap, listeners, () -> committed = true);
+    this.body = new ResponseBody(cap, response.getBufferSize(), listeners, this::bodyCommits);
+  }
+
+  private void bodyCommits(boolean explicitly) {
+    committed = true;
+    flushed |= explicitly;
   }
 
   ResponseBody body() {
     return body;
   }
 
-  /** The message of a {@code sendError}; empty if the handler answered in another way. */
-  Optional<String> error() {
-    return Optional.ofNullable(error);
-  }
-
   /** What the handler has answered. Never from a response that the container has taken back. */
   synchronized RecordedResponse recorded(ReplayedHeaders replayed) {
-    List<RecordedResponse.Header> kept = new ArrayList<>();
-    if (typeSet && getContentType() != null) {
-      kept.add(new RecordedResponse.Header("Content-Type", getContentType()));
-    }
-    headers.forEach(
-        (name, value) -> {
-          if (replayed.contains(name)) {
-            kept.add(new RecordedResponse.Header(name, value));
-          }
-        });
-    return new RecordedResponse(status, kept, body.bytes());
+    return kind == RecordedResponse.Kind.ERROR
+        ? RecordedResponse.error(getStatus(), recordedHeaders(replayed, writer != null), message)
+        : new RecordedResponse(
+            getStatus(), recordedHeaders(replayed, writer != null), body.bytes(), kind);
   }
 
-  /** Puts status and headers, but no body, into the response behind. */
-  HttpServletResponse sendHead() {
-    HttpServletResponse behind = behind();
-    behind.setStatus(status);
-    headers.copyTo(behind, name -> true);
-    cookies.forEach(behind::addCookie);
-    if (trailers != null) {
-      behind.setTrailerFields(trailers);
+  /** Answers as the handler did; to be called once, after the outcome was stored. */
+  void send() throws IOException {
+    HttpServletResponse behind = sendHead();
+    switch (kind) {
+      case ERROR -> sendError(behind, getStatus(), message);
+      case REDIRECT -> behind.sendRedirect(String.valueOf(getHeader("Location")));
+      case BODY -> sendBody(behind);
     }
-    return behind;
+  }
+
+  static void sendError(HttpServletResponse behind, int status, String message) throws IOException {
+    if (message.isEmpty()) {
+      behind.sendError(status);
+    } else {
+      behind.sendError(status, message);
+    }
+  }
+
+  private void sendBody(HttpServletResponse behind) throws IOException {
+    if (getTrailerFields() != null) {
+      // RFC 9112 section 7.1.2: in HTTP/1.1 only a chunked message has trailers. Committed without
+      // a length it is one; Undertow would find out the length of a short one.
+      behind.flushBuffer();
+    } else if (declaredLength() >= 0) {
+      behind.setContentLengthLong(body.size());
+    }
+    if (stream == null && writer == null) {
+      if (flushed) {
+        behind.flushBuffer();
+      }
+      return;
+    }
+    OutputStream target = target(behind);
+    body.writeTo(target);
+    if (flushed) {
+      behind.flushBuffer();
+    }
+    if (body.isClosed()) {
+      target.close();
+    }
+  }
+
+  /** Sends what is held, and whatever comes, without holding it back. */
+  void sendUnheld() throws IOException {
+    HttpServletResponse behind = sendHead();
+    if (declaredLength() >= 0) {
+      behind.setContentLengthLong(declaredLength());
+    }
+    body.sendTo(target(behind));
+  }
+
+  /** The response's own writer, if the handler used one: a filter in front may go on with it. */
+  private OutputStream target(HttpServletResponse behind) throws IOException {
+    return charset == null
+        ? behind.getOutputStream()
+        : new DecodingStream(behind.getWriter(), charset);
   }
 
   /** The response behind, with no trace of what the handler set. */
   HttpServletResponse discard() {
-    HttpServletResponse behind = behind();
-    if (typeSet) {
-      clearType();
-    }
-    return behind;
+    return discardHead(stream != null || writer != null);
   }
 
   /** The status that the container sends if the filter does not come to send its answer. */
@@ -119,37 +142,52 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   }
 
   /**
-   * The handler has thrown, and the container answers. As without a filter its answer has the
-   * fields that were set, such as those of CORS; but not those that speak of a body that is lost.
+   * The handler has thrown, and the container or a filter in front answers, with the response as
+   * the handler left it. If the handler flushed, the client would have half an answer; here it has
+   * not, so it gets the error.
    */
-  void sendFieldsOfFailure() {
-    HttpServletResponse behind = discard();
-    headers.copyTo(behind, name -> !name.regionMatches(true, 0, "Content-", 0, 8));
-    cookies.forEach(behind::addCookie);
-  }
-
-  private HttpServletResponse behind() {
-    return (HttpServletResponse) getResponse();
+  void sendUnfinished() throws IOException {
+    if (kind == RecordedResponse.Kind.BODY && committed) {
+      sendFieldsWithoutBody(discard());
+    } else {
+      send();
+    }
   }
 
   /** Moves what the writer holds into the body; unlike the handler's own flush, commits nothing. */
   void drainWriter() {
     if (writer != null) {
       boolean before = committed;
+      boolean beforeFlushed = flushed;
       writer.flush();
       committed = before;
+      flushed = beforeFlushed;
     }
   }
 
-  /** As the handler declared it; -1 if it did not. */
-  long declaredLength() {
-    return declaredLength;
+  @Override
+  boolean isFixed() {
+    return committed || including;
+  }
+
+  /** From now on only the body can be changed. False if it is so already. */
+  boolean beginInclude() {
+    boolean outermost = !including;
+    including = true;
+    return outermost;
+  }
+
+  void endInclude() {
+    including = false;
   }
 
   @Override
-  public ServletOutputStream getOutputStream() {
-    if (writer != null) {
-      throw new IllegalStateException("getWriter() was called for this response already");
+  public ServletOutputStream getOutputStream() throws IOException {
+    if (!streamAsked) {
+      // Whether the writer is in use, by the handler or in front, is the container's to say.
+      super.getOutputStream();
+      streamAsked = true;
+      charset = null;
     }
     ServletOutputStream handedOut = stream;
     if (handedOut == null) {
@@ -160,38 +198,39 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   }
 
   @Override
-  public PrintWriter getWriter() throws UnsupportedEncodingException {
-    if (stream != null) {
-      throw new IllegalStateException("getOutputStream() was called for this response already");
-    }
-    PrintWriter handedOut = writer;
-    if (handedOut == null) {
-      String encoding = getCharacterEncoding();
-      if (!Charset.isSupported(encoding)) {
-        throw new UnsupportedEncodingException(encoding);
+  public PrintWriter getWriter() throws IOException {
+    if (!writerAsked) {
+      if (committed && typeLacksEncoding()) {
+        // The type has been sent, in the handler's eyes; a container's writer would add to it.
+        super.getOutputStream();
+        streamAsked = true;
+      } else {
+        // From here on the encoding is part of the type; each container has its own rules for it.
+        super.getWriter();
+        charset = Charset.forName(getCharacterEncoding());
       }
-      // Servlet 6.0, ServletResponse.getWriter: from here on the encoding is part of the type.
-      if (getContentType() != null) {
-        super.setCharacterEncoding(encoding);
-      }
-      handedOut =
-          new PrintWriter(new OutputStreamWriter(body.asStream(), Charset.forName(encoding)));
-      writer = handedOut;
+      writerAsked = true;
+      writer = new HeldWriter(Charset.forName(getCharacterEncoding()));
     }
-    return handedOut;
+    return Objects.requireNonNull(writer);
   }
 
-  @Override
-  public void setStatus(int sc) {
-    if (!committed) {
-      status = sc;
-      error = null;
-    }
+  private boolean typeLacksEncoding() {
+    String type = getContentType();
+    return type != null && !type.toLowerCase(Locale.ROOT).contains("charset=");
   }
 
-  @Override
-  public int getStatus() {
-    return status;
+  private final class HeldWriter extends PrintWriter {
+    HeldWriter(Charset encoding) {
+      super(new OutputStreamWriter(body.asStream(), encoding));
+    }
+
+    @Override
+    public void close() {
+      // An encoder flushes before it closes; to a container these are two things.
+      body.beginClose();
+      super.close();
+    }
   }
 
   @Override
@@ -200,11 +239,19 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   }
 
   @Override
-  public void sendError(int sc, @Nullable String message) {
+  public void sendError(int sc, @Nullable String text) {
+    if (including) {
+      return;
+    }
     clearBody("sendError");
-    status = sc;
-    error = message == null ? "" : message;
-    commit();
+    forceStatus(sc);
+    message = text == null ? "" : text;
+    end(RecordedResponse.Kind.ERROR);
+  }
+
+  private void end(RecordedResponse.Kind how) {
+    kind = how;
+    committed = true;
     body.ignoreMore();
   }
 
@@ -225,16 +272,20 @@ final class BufferedResponse extends HttpServletResponseWrapper {
 
   /** Of Servlet 6.1. */
   public void sendRedirect(String location, int sc, boolean clearBuffer) {
+    if (including) {
+      return;
+    }
     if (clearBuffer) {
       clearBody("sendRedirect");
     } else {
       needUncommitted("sendRedirect");
     }
-    status = sc;
-    error = null;
-    headers.set("Location", location);
-    commit();
-    body.ignoreMore();
+    forceStatus(sc);
+    forceHeader("Location", location);
+    end(
+        sc == SC_FOUND && clearBuffer
+            ? RecordedResponse.Kind.REDIRECT
+            : RecordedResponse.Kind.BODY);
   }
 
   @Override
@@ -246,36 +297,46 @@ final class BufferedResponse extends HttpServletResponseWrapper {
   public void flushBuffer() throws IOException {
     drainWriter();
     body.flush();
-    commit();
   }
 
-  private void commit() {
-    committed = true;
+  @Override
+  public void setBufferSize(int size) {
+    drainWriter();
+    if (body.isWritten() || isCommitted()) {
+      throw new IllegalStateException("setBufferSize came after content was written");
+    }
+    super.setBufferSize(size);
+    body.commitBeyond(super.getBufferSize());
   }
 
   @Override
   public void reset() {
+    if (including) {
+      return;
+    }
     clearBody("reset");
-    status = SC_OK;
-    error = null;
-    declaredLength = -1;
-    trailers = null;
-    headers.clear();
-    cookies.clear();
+    resetHead();
+    streamAsked = false;
+    writerAsked = false;
     stream = null;
     writer = null;
-    clearType();
+    charset = null;
   }
 
   @Override
   public void resetBuffer() {
     clearBody("resetBuffer");
+    // Some containers let the other one of stream and writer be used now: ask again.
+    streamAsked = false;
+    writerAsked = false;
   }
 
   private void clearBody(String call) {
     needUncommitted(call);
     drainWriter();
     body.clear();
+    // What a filter in front has written goes too.
+    super.resetBuffer();
   }
 
   private void needUncommitted(String call) {
@@ -284,148 +345,8 @@ final class BufferedResponse extends HttpServletResponseWrapper {
     }
   }
 
-  private void clearType() {
-    typeSet = false;
-    String none = null;
-    super.setContentType(none);
-    super.setCharacterEncoding(none);
-  }
-
-  @Override
-  public void setContentType(@Nullable String type) {
-    if (committed) {
-      return;
-    }
-    String locked = writer == null ? null : getCharacterEncoding();
-    super.setContentType(type);
-    typeSet = type != null;
-    if (locked != null && type != null) {
-      super.setCharacterEncoding(locked);
-    }
-  }
-
-  @Override
-  public void setCharacterEncoding(@Nullable String charset) {
-    if (!committed && writer == null) {
-      super.setCharacterEncoding(charset);
-    }
-  }
-
   /** Of Servlet 6.1, where the wrapper would pass it on to the response behind. */
-  public void setCharacterEncoding(@Nullable Charset charset) {
-    setCharacterEncoding(charset == null ? null : charset.name());
-  }
-
-  @Override
-  public void setLocale(Locale locale) {
-    if (!committed && writer == null) {
-      super.setLocale(locale);
-      headers.set("Content-Language", locale.toLanguageTag());
-    }
-  }
-
-  @Override
-  public void setContentLength(int length) {
-    setContentLengthLong(length);
-  }
-
-  @Override
-  public void setContentLengthLong(long length) {
-    if (!committed) {
-      declaredLength = length;
-    }
-  }
-
-  /** Sent with the handler's own answer; not recorded, because a replay has its length in front. */
-  @Override
-  public void setTrailerFields(Supplier<Map<String, String>> supplier) {
-    needUncommitted("setTrailerFields");
-    trailers = supplier;
-  }
-
-  @Override
-  public @Nullable Supplier<Map<String, String>> getTrailerFields() {
-    return trailers;
-  }
-
-  @Override
-  public void addCookie(Cookie cookie) {
-    if (!committed) {
-      cookies.add(cookie);
-    }
-  }
-
-  @Override
-  public void setHeader(String name, @Nullable String value) {
-    if (committed || isSpecial(name, value)) {
-      return;
-    }
-    headers.set(name, value);
-  }
-
-  @Override
-  public void addHeader(String name, @Nullable String value) {
-    if (committed || value == null || isSpecial(name, value)) {
-      return;
-    }
-    headers.add(name, value);
-  }
-
-  private boolean isSpecial(String name, @Nullable String value) {
-    if (name.equalsIgnoreCase("Content-Type")) {
-      setContentType(value);
-      return true;
-    }
-    if (name.equalsIgnoreCase("Content-Length")) {
-      declaredLength = value == null ? -1 : Long.parseLong(value);
-      return true;
-    }
-    return false;
-  }
-
-  @Override
-  public void setIntHeader(String name, int value) {
-    setHeader(name, Integer.toString(value));
-  }
-
-  @Override
-  public void addIntHeader(String name, int value) {
-    addHeader(name, Integer.toString(value));
-  }
-
-  @Override
-  public void setDateHeader(String name, long date) {
-    setHeader(name, HttpDate.of(Instant.ofEpochMilli(date)));
-  }
-
-  @Override
-  public void addDateHeader(String name, long date) {
-    addHeader(name, HttpDate.of(Instant.ofEpochMilli(date)));
-  }
-
-  @Override
-  public boolean containsHeader(String name) {
-    return headers.contains(name) || super.containsHeader(name);
-  }
-
-  @Override
-  public @Nullable String getHeader(String name) {
-    return headers.contains(name) ? headers.values(name).get(0) : super.getHeader(name);
-  }
-
-  @Override
-  public Collection<String> getHeaders(String name) {
-    List<String> all = new ArrayList<>(headers.values(name));
-    if (!headers.replaces(name)) {
-      all.addAll(super.getHeaders(name));
-    }
-    return all;
-  }
-
-  @Override
-  public Collection<String> getHeaderNames() {
-    Set<String> names = new LinkedHashSet<>(super.getHeaderNames());
-    names.addAll(headers.names());
-    return names;
+  public void setCharacterEncoding(@Nullable Charset encoding) {
+    setCharacterEncoding(encoding == null ? null : encoding.name());
   }
 }

@@ -125,7 +125,7 @@ final class Exchange {
     inside = false;
     listeners.dispatchEnds();
     if (!startedInThisDispatch) {
-      finish(async == null);
+      finish();
     }
   }
 
@@ -158,12 +158,8 @@ final class Exchange {
     }
   }
 
-  /**
-   * The handler has answered.
-   *
-   * @param errorPages whether the container may still make one
-   */
-  void finish(boolean errorPages) throws IOException {
+  /** The handler has answered. */
+  void finish() throws IOException {
     drainWriter();
     if (!answer()) {
       return;
@@ -173,20 +169,10 @@ final class Exchange {
     if (sentInstead(ended)) {
       return;
     }
-    if (response.error().isPresent() && !ended.recorded() && errorPages) {
-      sendError(response.sendHead(), response.error().get());
-      return;
-    }
-    HttpServletResponse behind = response.sendHead();
     if (ended.recorded()) {
-      answers.expires(behind, expiresAt);
+      answers.expires(response.behind(), expiresAt);
     }
-    if (response.error().isPresent()) {
-      behind.setContentType(ProblemDocument.MEDIA_TYPE);
-      Answers.body(behind, ErrorBody.of(response));
-    } else {
-      Answers.body(behind, response.body().bytes());
-    }
+    response.send();
   }
 
   private void drainWriter() {
@@ -211,21 +197,10 @@ final class Exchange {
     return true;
   }
 
-  private void sendError(HttpServletResponse behind, String message) throws IOException {
-    if (message.isEmpty()) {
-      behind.sendError(response.getStatus());
-    } else {
-      behind.sendError(response.getStatus(), message);
-    }
-  }
-
   private HandlerExecution.Ended settle() {
     Outcome outcome;
     try {
       RecordedResponse own = response.recorded(settings.replayedHeaders());
-      if (response.error().isPresent()) {
-        own = ErrorBody.replacing(own, response);
-      }
       outcome = own.toOutcome();
       if (outcome.size() > settings.engine().config().maxOutcomeBytes()) {
         outcome = own.toTombstone();
@@ -253,14 +228,10 @@ final class Exchange {
       response.body().ignoreMore();
       return;
     }
-    HttpServletResponse behind = response.sendHead();
     if (ended.recorded()) {
-      answers.expires(behind, expiresAt);
+      answers.expires(response.behind(), expiresAt);
     }
-    if (response.declaredLength() >= 0) {
-      behind.setContentLengthLong(response.declaredLength());
-    }
-    response.body().sendTo(behind.getOutputStream());
+    response.sendUnheld();
   }
 
   /** Whether another answer than the handler's own is the true one, and has been sent. */
@@ -302,7 +273,7 @@ final class Exchange {
       return true;
     }
     if (ended.answer().isEmpty()) {
-      response.sendFieldsOfFailure();
+      response.sendUnfinished();
       return false;
     }
     LOG.log(

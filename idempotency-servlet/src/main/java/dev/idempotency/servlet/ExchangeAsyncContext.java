@@ -54,7 +54,7 @@ final class ExchangeAsyncContext implements AsyncContext {
   @Override
   public void complete() {
     try {
-      exchange.finish(false);
+      exchange.finish();
     } catch (IOException e) {
       LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
     } catch (IllegalStateException e) {

@@ -64,7 +64,10 @@ class KeyedRequest extends HttpServletRequestWrapper {
   @Override
   public @Nullable RequestDispatcher getRequestDispatcher(String path) {
     RequestDispatcher container = super.getRequestDispatcher(path);
-    return container == null ? null : new ForwardingDispatcher(container);
+    Exchange owner = exchange;
+    return container == null
+        ? null
+        : new ForwardingDispatcher(container, owner == null ? null : owner.response());
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.idempotency.servlet;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.idempotency.store.Outcome;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,14 +21,36 @@ public final class RecordedResponse {
   private final int status;
   private final List<Header> headers;
   private final byte[] body;
+  private final Kind kind;
+
+  /** By which call of the Servlet API the handler answered, and a replay answers. */
+  enum Kind {
+    BODY(0),
+    /** {@code sendError}: the container makes its page anew. The body is the message, in UTF-8. */
+    ERROR(1),
+    /** {@code sendRedirect}: the container makes the location absolute, or does not. */
+    REDIRECT(2);
+
+    private final int code;
+
+    Kind(int code) {
+      this.code = code;
+    }
+
+    /** In the stored form. */
+    int code() {
+      return code;
+    }
+  }
 
   /**
    * A header field.
    *
    * @param name a token of RFC 9110
    * @param value without control characters other than tab, and without any above U+00FF
+   * @param replaces whether it takes the place of what a filter in front has set
    */
-  record Header(String name, String value) {
+  record Header(String name, String value, boolean replaces) {
 
     Header {
       if (!KeyHeader.isToken(name)) {
@@ -53,22 +77,31 @@ public final class RecordedResponse {
     }
   }
 
-  RecordedResponse(int status, List<Header> headers, byte[] body) {
-    if (status < 200 || status > 599) {
-      throw new IllegalArgumentException("status must be 200 to 599, but is " + status);
+  RecordedResponse(int status, List<Header> headers, byte[] body, Kind kind) {
+    if (status < 100 || status > 999) {
+      throw new IllegalArgumentException("status must be 100 to 999, but is " + status);
     }
     this.status = status;
     this.headers = List.copyOf(headers);
     this.body = body;
+    this.kind = kind;
   }
 
   /**
    * A response without headers and body.
    *
-   * @param status 200 to 599
+   * @param status 200 to 999: RFC 9110 section 15 knows none above 599, but containers send them
    */
   public static RecordedResponse of(int status) {
-    return new RecordedResponse(status, List.of(), new byte[0]);
+    if (status < 200) {
+      throw new IllegalArgumentException("status must be 200 to 999, but is " + status);
+    }
+    return new RecordedResponse(status, List.of(), new byte[0], Kind.BODY);
+  }
+
+  /** A {@code sendError}. */
+  static RecordedResponse error(int status, List<Header> headers, String message) {
+    return new RecordedResponse(status, headers, message.getBytes(UTF_8), Kind.ERROR);
   }
 
   /**
@@ -79,13 +112,13 @@ public final class RecordedResponse {
    */
   public RecordedResponse header(String name, String value) {
     List<Header> more = new ArrayList<>(headers);
-    more.add(new Header(name, value));
-    return new RecordedResponse(status, more, body);
+    more.add(new Header(name, value, false));
+    return new RecordedResponse(status, more, body, kind);
   }
 
   /** With this body; copied. */
   public RecordedResponse body(byte[] bytes) {
-    return new RecordedResponse(status, headers, bytes.clone());
+    return new RecordedResponse(status, headers, bytes.clone(), Kind.BODY);
   }
 
   /** For the engine, in the format {@value ResponseCodec#FORMAT}. */
@@ -95,7 +128,17 @@ public final class RecordedResponse {
 
   /** For the engine: only the status is kept. */
   Outcome toTombstone() {
-    return Outcome.tombstone(ResponseCodec.FORMAT, ResponseCodec.encode(of(status)));
+    RecordedResponse head = new RecordedResponse(status, List.of(), new byte[0], Kind.BODY);
+    return Outcome.tombstone(ResponseCodec.FORMAT, ResponseCodec.encode(head));
+  }
+
+  Kind kind() {
+    return kind;
+  }
+
+  /** Of a {@code sendError}; empty if it had none. */
+  String message() {
+    return new String(body, UTF_8);
   }
 
   int status() {

@@ -8,16 +8,30 @@ import java.util.TreeSet;
 /** The response headers that are recorded and replayed. Immutable. */
 final class ReplayedHeaders {
 
-  /** Content-Encoding too: the recorded bytes mean nothing without it. */
+  /**
+   * What describes the body ({@code Content-Encoding} too: the recorded bytes mean nothing without
+   * it), what says how to keep it, and what protects the browser that shows it.
+   */
   private static final Set<String> ALWAYS =
       Set.of(
+          "cache-control",
+          "content-disposition",
           "content-encoding",
           "content-language",
           "content-location",
+          "content-security-policy",
+          "content-security-policy-report-only",
           "content-type",
           "etag",
+          "expires",
+          "last-modified",
           "link",
-          "location");
+          "location",
+          "pragma",
+          "referrer-policy",
+          "vary",
+          "x-content-type-options",
+          "x-frame-options");
 
   /**
    * Credentials, the identity of one exchange, and what RFC 9110 section 7.6.1 binds to one

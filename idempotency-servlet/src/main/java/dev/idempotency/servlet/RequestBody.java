@@ -74,6 +74,10 @@ final class RequestBody {
     record Incomplete() implements Reading {}
   }
 
+  /**
+   * Reads it to the cap, whatever length was announced: a filter in front may have made it longer
+   * or shorter.
+   */
   static Reading read(HttpServletRequest request, int cap, BodyBudget.Share share)
       throws IOException {
     long declared = request.getContentLengthLong();
@@ -83,18 +87,42 @@ final class RequestBody {
     if (!share.mayTake(Math.max(declared, 1))) {
       return new Reading.NoRoom();
     }
-    int most = declared < 0 ? cap : (int) declared;
+    Reading reading = readToCap(request.getInputStream(), declared, cap, share);
+    return reading instanceof Reading.Whole whole && isCut(request, declared, whole.bytes().length)
+        ? new Reading.Incomplete()
+        : reading;
+  }
+
+  /** An empty body that is not, or one that is shorter though no filter in front replaces it. */
+  private static boolean isCut(HttpServletRequest request, long declared, int length) {
+    return length < declared
+        && (length == 0 || !RequestWrappers.override(request, "getInputStream"));
+  }
+
+  /** Reads what is left after the container has looked for a form. */
+  static Reading readRest(HttpServletRequest request, int cap, BodyBudget.Share share)
+      throws IOException {
+    InputStream in;
+    try {
+      in = request.getInputStream();
+    } catch (IllegalStateException readByReader) {
+      return new Reading.Whole(new byte[0]);
+    }
+    return readToCap(in, 0, cap, share);
+  }
+
+  private static Reading readToCap(InputStream in, long declared, int cap, BodyBudget.Share share)
+      throws IOException {
     byte[] body = new byte[0];
     int length = 0;
-    InputStream in = request.getInputStream();
-    while (length < most) {
+    while (length < cap) {
       if (length == body.length) {
         // Grows with what has come: a length that is only announced costs us nothing.
         int next = in.read();
         if (next < 0) {
           break;
         }
-        int larger = (int) Math.min(most, Math.max(CHUNK, 2L * body.length));
+        int larger = larger(body.length, declared, cap);
         if (!share.take(larger - body.length)) {
           return new Reading.NoRoom();
         }
@@ -112,9 +140,12 @@ final class RequestBody {
     if (length == cap && in.read() >= 0) {
       return new Reading.TooLarge();
     }
-    if (length < declared) {
-      return new Reading.Incomplete();
-    }
     return new Reading.Whole(length == body.length ? body : Arrays.copyOf(body, length));
+  }
+
+  /** Up to the announced length, which is right in most cases; then by doubling. */
+  private static int larger(int size, long declared, int cap) {
+    long doubled = Math.max(CHUNK, 2L * size);
+    return (int) Math.min(size < declared ? Math.min(doubled, declared) : doubled, cap);
   }
 }

@@ -8,6 +8,9 @@ import java.io.IOException;
 /** Reads all that a request with a key asks for, so that it can be compared with another. */
 final class RequestContent {
 
+  /** Set by Tomcat when it has read a form and could not use all of it. */
+  private static final String TOMCAT_PARSE_FAILED = "org.apache.catalina.parameter_parse_failed";
+
   private RequestContent() {}
 
   /** How reading it ended. */
@@ -28,9 +31,33 @@ final class RequestContent {
   static Reading read(
       HttpServletRequest http, HttpServletResponse answer, int cap, BodyBudget.Share share)
       throws IOException, ServletException {
-    return MultipartBody.isMultipart(http)
-        ? parts(http, answer, cap, share)
+    if (MultipartBody.isMultipart(http)) {
+      return parts(http, answer, cap, share);
+    }
+    return FormFields.isForm(http)
+        ? form(http, answer, cap, share)
         : usable(http, answer, RequestBody.read(http, cap, share), share, cap);
+  }
+
+  private static Reading form(
+      HttpServletRequest http, HttpServletResponse answer, int cap, BodyBudget.Share share)
+      throws IOException, ServletException {
+    if (http.getContentLengthLong() > cap) {
+      return tooLarge(cap);
+    }
+    FormFields form = FormFields.parse(http);
+    RequestBody.Reading rest = RequestBody.readRest(http, cap, share);
+    if (rest instanceof RequestBody.Reading.Whole whole && whole.bytes().length == 0) {
+      boolean lost =
+          form.isEmpty()
+              && http.getContentLengthLong() > 0
+              && http.getAttribute(TOMCAT_PARSE_FAILED) == null;
+      return lost
+          ? usable(http, answer, new RequestBody.Reading.Incomplete(), share, cap)
+          : new Reading.Usable(new FormRequest(http, answer, share, form), form.digest());
+    }
+    // For this method, or this size, the container parses no forms.
+    return usable(http, answer, rest, share, cap);
   }
 
   private static Reading parts(
@@ -93,7 +120,7 @@ final class RequestContent {
     }
     throw new ServletException(
         "the body of a keyed request was read before the idempotency filter; register the filter"
-            + " before whatever reads bodies or form parameters");
+            + " before whatever reads bodies, or let that hand on a request that still has it");
   }
 
   private static Reading tooLarge(int cap) {

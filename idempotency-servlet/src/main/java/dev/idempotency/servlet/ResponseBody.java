@@ -22,29 +22,69 @@ final class ResponseBody {
     void settle() throws IOException;
   }
 
+  /** Notified when an unwrapped response would have been committed. */
+  @FunctionalInterface
+  interface Commit {
+    /**
+     * Commits.
+     *
+     * @param explicitly whether the handler flushed or closed, and not only wrote much
+     */
+    void commit(boolean explicitly);
+  }
+
+  private static final int SMALLEST_CHUNK = 512;
+
   private final int cap;
   private final Executor listeners;
-  private final Runnable onFlush;
+  private final Commit commit;
   private final ByteArrayOutputStream held = new ByteArrayOutputStream(512);
   private Overflow overflow = this::ignoreMore;
+  private int commitsBeyond;
+  private int largestWrite = SMALLEST_CHUNK;
   private @Nullable OutputStream target;
   private boolean ignoring;
+  private boolean written;
+  private boolean closing;
+  private boolean closed;
 
-  ResponseBody(int cap, Executor listeners, Runnable onFlush) {
+  /**
+   * An empty body.
+   *
+   * @param cap most bytes that are held back
+   * @param buffer size of the container's buffer, beyond which it commits
+   */
+  ResponseBody(int cap, int buffer, Executor listeners, Commit commit) {
     this.cap = cap;
+    this.commitsBeyond = buffer;
     this.listeners = listeners;
-    this.onFlush = onFlush;
+    this.commit = commit;
   }
 
   synchronized void onOverflow(Overflow listener) {
     overflow = listener;
   }
 
+  synchronized void commitBeyond(int buffer) {
+    commitsBeyond = buffer;
+  }
+
   /** Sends what is held, and everything that comes. */
   synchronized void sendTo(OutputStream out) throws IOException {
     target = out;
-    held.writeTo(out);
+    writeTo(out);
     held.reset();
+  }
+
+  /**
+   * Writes what is held in pieces no larger than the handler's: Jetty commits for one large write
+   * what it buffers for many small ones.
+   */
+  synchronized void writeTo(OutputStream out) throws IOException {
+    byte[] bytes = held.toByteArray();
+    for (int from = 0; from < bytes.length; from += largestWrite) {
+      out.write(bytes, from, Math.min(largestWrite, bytes.length - from));
+    }
   }
 
   /** Drops everything that comes: the answer has been given. */
@@ -54,10 +94,24 @@ final class ResponseBody {
 
   synchronized void clear() {
     held.reset();
+    written = false;
   }
 
   synchronized byte[] bytes() {
     return held.toByteArray();
+  }
+
+  synchronized int size() {
+    return held.size();
+  }
+
+  /** Whether the handler has written since the last reset, though nothing of it may be left. */
+  synchronized boolean isWritten() {
+    return written;
+  }
+
+  synchronized boolean isClosed() {
+    return closed;
   }
 
   private synchronized void write(byte[] bytes, int offset, int length) throws IOException {
@@ -67,18 +121,35 @@ final class ResponseBody {
     if (ignoring) {
       return;
     }
+    written = true;
+    largestWrite = Math.max(largestWrite, length);
     if (target != null) {
       target.write(bytes, offset, length);
-    } else {
-      held.write(bytes, offset, length);
+      return;
+    }
+    held.write(bytes, offset, length);
+    if (held.size() > commitsBeyond) {
+      commit.commit(false);
     }
   }
 
   synchronized void flush() throws IOException {
-    onFlush.run();
+    commit.commit(!closing);
     if (target != null && !ignoring) {
       target.flush();
     }
+  }
+
+  synchronized void beginClose() {
+    closing = true;
+  }
+
+  private synchronized void close() throws IOException {
+    // Not flushed: a container that closes a response knows its length.
+    closing = true;
+    flush();
+    closed = true;
+    ignoring = true;
   }
 
   ServletOutputStream asStream() {
@@ -106,8 +177,7 @@ final class ResponseBody {
 
     @Override
     public void close() throws IOException {
-      flush();
-      ignoreMore();
+      ResponseBody.this.close();
     }
 
     @Override

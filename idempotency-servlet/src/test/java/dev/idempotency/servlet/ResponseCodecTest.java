@@ -29,8 +29,8 @@ class ResponseCodecTest {
     assertThat(read.status()).isEqualTo(201);
     assertThat(read.headers())
         .containsExactly(
-            new RecordedResponse.Header("Location", "/ü"),
-            new RecordedResponse.Header("Content-Type", "text/plain"));
+            new RecordedResponse.Header("Location", "/ü", false),
+            new RecordedResponse.Header("Content-Type", "text/plain", false));
     assertThat(read.bodyBytes()).isEqualTo("body".getBytes(UTF_8));
   }
 
