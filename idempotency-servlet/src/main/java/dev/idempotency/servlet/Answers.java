@@ -1,16 +1,22 @@
 package dev.idempotency.servlet;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.idempotency.store.Outcome;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Writes what the filter itself answers: problems and stored responses. Immutable. */
 final class Answers {
 
   private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
 
+  private static final String ALLOW_ORIGIN = "Access-Control-Allow-Origin";
   private static final String REPLAYED = "Idempotent-Replayed";
 
   private final FilterSettings settings;
@@ -58,8 +64,14 @@ final class Answers {
     body(response, document.toBytes());
   }
 
-  /** The stored response, marked as such. */
-  void replay(HttpServletResponse response, Outcome outcome, Instant expiresAt) throws IOException {
+  /**
+   * The stored response, marked as such.
+   *
+   * @param origin of the request that is answered now
+   */
+  void replay(
+      HttpServletResponse response, @Nullable String origin, Outcome outcome, Instant expiresAt)
+      throws IOException {
     if (!outcome.format().startsWith("http/")) {
       problem(
           response,
@@ -89,18 +101,28 @@ final class Answers {
       return;
     }
     response.setStatus(recorded.status());
-    fields(response, recorded);
+    fields(response, origin, recorded);
     switch (recorded.kind()) {
       case ERROR -> BufferedResponse.sendError(response, recorded.status(), recorded.message());
-      case REDIRECT -> response.sendRedirect(location(recorded));
+      case REDIRECT -> response.sendRedirect(first(recorded, "Location").orElse(""));
       case BODY -> body(response, recorded.bodyBytes());
     }
   }
 
-  private void fields(HttpServletResponse response, RecordedResponse recorded) {
+  private void fields(
+      HttpServletResponse response, @Nullable String origin, RecordedResponse recorded) {
+    // A filter in front that speaks for this origin knows better than the record.
+    boolean sameOrigin =
+        origin != null
+            && !response.containsHeader(ALLOW_ORIGIN)
+            && first(recorded, ALLOW_ORIGIN)
+                .filter(allowed -> allowed.equals("*") || allowed.equals(origin))
+                .isPresent();
     for (RecordedResponse.Header header : recorded.headers()) {
       // The list may have become shorter since the record was written.
-      if (!settings.replayedHeaders().contains(header.name())) {
+      if (settings.replayedHeaders().isOfAnOrigin(header.name())
+          ? !sameOrigin
+          : !settings.replayedHeaders().contains(header.name())) {
         continue;
       }
       if (header.name().equalsIgnoreCase("Content-Type")) {
@@ -116,12 +138,11 @@ final class Answers {
     }
   }
 
-  private static String location(RecordedResponse recorded) {
+  private static Optional<String> first(RecordedResponse recorded, String name) {
     return recorded.headers().stream()
-        .filter(header -> header.name().equalsIgnoreCase("Location"))
+        .filter(header -> header.name().equalsIgnoreCase(name))
         .map(RecordedResponse.Header::value)
-        .findFirst()
-        .orElse("");
+        .findFirst();
   }
 
   private void notKept(HttpServletResponse response, int status, boolean statusKept)
@@ -150,6 +171,13 @@ final class Answers {
       return;
     }
     response.setContentLength(body.length);
-    response.getOutputStream().write(body);
+    OutputStream out;
+    try {
+      out = response.getOutputStream();
+    } catch (IllegalStateException writerInUse) {
+      // Somebody in front, or a handler that failed, has opened the writer.
+      out = new DecodingStream(response.getWriter(), UTF_8);
+    }
+    out.write(body);
   }
 }

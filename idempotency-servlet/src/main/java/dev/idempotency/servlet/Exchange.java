@@ -41,6 +41,7 @@ final class Exchange {
   private volatile @Nullable ExchangeAsyncContext async;
   private volatile boolean startedInThisDispatch;
   private volatile boolean inside;
+  private volatile boolean sent;
   private volatile boolean clientGone;
   private volatile boolean containerEnded;
   private volatile LateEnds.@Nullable Pending lateEnd;
@@ -139,6 +140,11 @@ final class Exchange {
     return answered.get() || clientGone;
   }
 
+  /** Whether an answer is in the container's response, which it need not have committed. */
+  boolean hasSent() {
+    return sent;
+  }
+
   /** Listeners of streams run when the handler has returned, as in a container, never beside it. */
   void afterDispatch(Runnable listener) {
     listeners.add(listener);
@@ -172,6 +178,7 @@ final class Exchange {
     if (ended.recorded()) {
       answers.expires(response.behind(), expiresAt);
     }
+    sent = true;
     response.send();
   }
 
@@ -205,7 +212,13 @@ final class Exchange {
       if (outcome.size() > settings.engine().config().maxOutcomeBytes()) {
         outcome = own.toTombstone();
       }
-    } catch (RuntimeException | Error e) {
+    } catch (RuntimeException e) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "the response of " + execution.key() + " cannot be recorded; it is sent all the same",
+          e);
+      return execution.endInDoubt();
+    } catch (Error e) {
       execution.endInDoubt();
       throw e;
     }
@@ -231,21 +244,25 @@ final class Exchange {
     if (ended.recorded()) {
       answers.expires(response.behind(), expiresAt);
     }
+    sent = true;
     response.sendUnheld();
   }
 
   /** Whether another answer than the handler's own is the true one, and has been sent. */
   private boolean sentInstead(HandlerExecution.Ended ended) throws IOException {
     if (ended.answer().isPresent()) {
-      answers.replay(response.discard(), ended.answer().get(), expiresAt);
+      answers.replay(response.discard(), request.origin(), ended.answer().get(), expiresAt);
+      sent = true;
       return true;
     }
     if (ended.fencedOff()) {
       answers.unknown(response.discard());
+      sent = true;
       return true;
     }
     if (ended.keyReused()) {
       answers.keyReused(response.discard());
+      sent = true;
       return true;
     }
     return false;
@@ -265,11 +282,17 @@ final class Exchange {
     if (!answer()) {
       return false;
     }
+    try {
+      response.drainWriter();
+    } catch (RuntimeException | Error e) {
+      thrown.addSuppressed(e);
+    }
     response.body().ignoreMore();
     HandlerExecution.Ended ended =
         endings.isNotExecuted(thrown) ? execution.endReleased() : execution.endInDoubt();
     if (ended.keyReused()) {
       answers.keyReused(response.discard());
+      sent = true;
       return true;
     }
     if (ended.answer().isEmpty()) {
@@ -280,7 +303,8 @@ final class Exchange {
         System.Logger.Level.WARNING,
         "the handler of " + execution.key() + " failed, but how it ended is known and is answered",
         thrown);
-    answers.replay(response.discard(), ended.answer().get(), expiresAt);
+    answers.replay(response.discard(), request.origin(), ended.answer().get(), expiresAt);
+    sent = true;
     return true;
   }
 

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 class KeyedRequest extends HttpServletRequestWrapper {
 
   private final HttpServletResponse answer;
+  private final @Nullable String origin;
   private final BodyBudget.Share share;
   private volatile @Nullable Exchange exchange;
 
@@ -30,6 +31,12 @@ class KeyedRequest extends HttpServletRequestWrapper {
     super(request);
     this.answer = answer;
     this.share = share;
+    this.origin = request.getHeader("Origin");
+  }
+
+  /** For which a browser wants the answer; taken now, because a container takes requests back. */
+  @Nullable String origin() {
+    return origin;
   }
 
   /** From now on the exchange ends what is started asynchronously. */

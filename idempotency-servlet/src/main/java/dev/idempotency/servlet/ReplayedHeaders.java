@@ -58,6 +58,16 @@ final class ReplayedHeaders {
           "upgrade",
           "www-authenticate");
 
+  /**
+   * Fetch standard, CORS protocol: they answer one origin, so they are recorded, and replayed to
+   * that origin only.
+   */
+  private static final Set<String> OF_AN_ORIGIN =
+      Set.of(
+          "access-control-allow-credentials",
+          "access-control-allow-origin",
+          "access-control-expose-headers");
+
   private final Set<String> names = new TreeSet<>(ALWAYS);
 
   ReplayedHeaders(Collection<String> additional) {
@@ -77,5 +87,13 @@ final class ReplayedHeaders {
 
   boolean contains(String name) {
     return names.contains(name.toLowerCase(Locale.ROOT));
+  }
+
+  boolean isRecorded(String name) {
+    return contains(name) || isOfAnOrigin(name);
+  }
+
+  boolean isOfAnOrigin(String name) {
+    return OF_AN_ORIGIN.contains(name.toLowerCase(Locale.ROOT));
   }
 }

@@ -12,6 +12,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /** Lets a request pass, refuses it, answers it from the store, or runs it once. Immutable. */
 final class RequestGate {
@@ -64,8 +65,8 @@ final class RequestGate {
           "{0}: this request came to the idempotency filter again after it was handled; it was not"
               + " run again",
           exchange.execution().key());
-      if (!answer.isCommitted() && !http.isAsyncStarted()) {
-        refuse(answer, new Decision.InFlight(settings.engine().config().retryAfter()));
+      if (!exchange.hasSent() && !answer.isCommitted() && !http.isAsyncStarted()) {
+        refuse(answer, null, new Decision.InFlight(settings.engine().config().retryAfter()));
       }
     }
   }
@@ -187,7 +188,7 @@ final class RequestGate {
               request,
               response,
               deciding,
-              decision -> refuse(answer, decision))
+              decision -> refuse(answer, request.origin(), decision))
           .start(policy.maxWait());
       return;
     }
@@ -199,7 +200,7 @@ final class RequestGate {
       Dispatch.markFailedOpen(request);
       chain.doFilter(request, answer);
     } else {
-      refuse(answer, decision);
+      refuse(answer, request.origin(), decision);
     }
   }
 
@@ -260,9 +261,10 @@ final class RequestGate {
     return policy.inDoubt().map(operation::withInDoubt).orElse(operation);
   }
 
-  private void refuse(HttpServletResponse answer, Decision decision) throws IOException {
+  private void refuse(HttpServletResponse answer, @Nullable String origin, Decision decision)
+      throws IOException {
     if (decision instanceof Decision.Replay replay) {
-      answers.replay(answer, replay.outcome(), replay.expiresAt());
+      answers.replay(answer, origin, replay.outcome(), replay.expiresAt());
     } else if (decision instanceof Decision.InFlight inFlight) {
       answers.retryLater(
           answer,

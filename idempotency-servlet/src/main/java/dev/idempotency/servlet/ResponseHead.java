@@ -58,7 +58,7 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
     }
     headers.forEach(
         (name, value, replaces) -> {
-          if (replayed.contains(name)) {
+          if (replayed.isRecorded(name)) {
             kept.add(new RecordedResponse.Header(name, value, replaces));
           }
         });

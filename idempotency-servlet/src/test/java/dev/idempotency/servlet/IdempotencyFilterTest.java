@@ -678,7 +678,7 @@ class IdempotencyFilterTest {
   }
 
   @Test
-  void aRecordedSendErrorHasTheSameBodyForTheFirstCallerAndRetries() throws Exception {
+  void aRecordedSendErrorIsTheContainersPageForTheFirstCallerAndRetries() throws Exception {
     serve(
         (request, response) -> {
           response.getWriter().print("dropped");
@@ -686,10 +686,8 @@ class IdempotencyFilterTest {
         });
 
     HttpResponse<String> first = server.post("", "k");
-    assertThat(first.body())
-        .isEqualTo(
-            "{\"type\":\"about:blank\",\"title\":\"Error 404\",\"status\":404,"
-                + "\"detail\":\"no \\\"such\\\" account\"}");
+    assertThat(first.headers().firstValue("Content-Type").orElse("")).startsWith("text/html");
+    assertThat(first.body()).contains("no &quot;such&quot; account").doesNotContain("dropped");
     assertReplayed(server.post("", "k"), first);
   }
 
@@ -798,8 +796,8 @@ class IdempotencyFilterTest {
                 .request("/v1/transfers?a=q")
                 .headers("Idempotency-Key", "k")
                 .headers("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
-                .POST(HttpRequest.BodyPublishers.ofString("a=b+c&a=%41%&d")));
-    assertThat(answer.body()).isEqualTo("q|b c|A%[a, d]null");
+                .POST(HttpRequest.BodyPublishers.ofString("a=b+c&a=%41&d")));
+    assertThat(answer.body()).isEqualTo("q|b c|A[a, d]null");
   }
 
   /** As Spring's FormContentFilter, which would hand out the values of a PATCH twice. */

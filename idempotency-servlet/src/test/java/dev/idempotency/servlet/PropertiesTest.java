@@ -236,6 +236,11 @@ class PropertiesTest {
       }
 
       @Override
+      public String getHeader(String name) {
+        return null;
+      }
+
+      @Override
       public ServletInputStream getInputStream() {
         return new Pieces(body, random);
       }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertAll;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.servlet.IdempotencyFilter;
+import dev.idempotency.servlet.RoutePolicy;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.DispatcherType;
@@ -57,10 +58,12 @@ class DifferentialTest {
 
   @BeforeEach
   void start() throws Exception {
-    running =
-        Container.ofThisRun()
-            .start(
-                List.of(new Front(), IdempotencyFilter.builder(engine).build()), new Interpreter());
+    IdempotencyFilter filter =
+        IdempotencyFilter.builder(engine)
+            .oneScopeForAllCallers()
+            .everyRoute(RoutePolicy.optional())
+            .build();
+    running = Container.ofThisRun().start(List.of(new Front(), filter), new Interpreter());
   }
 
   @AfterEach
