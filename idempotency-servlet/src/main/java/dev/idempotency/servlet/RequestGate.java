@@ -76,7 +76,7 @@ final class RequestGate {
       throws IOException, ServletException {
     IdempotencyFilter.attach(exchange);
     if (!exchange.run(chain, http, answer) && !answer.isCommitted()) {
-      refuse(answer, new Decision.InFlight(settings.engine().config().retryAfter()));
+      refuse(answer, null, new Decision.InFlight(settings.engine().config().retryAfter()));
     }
   }
 
