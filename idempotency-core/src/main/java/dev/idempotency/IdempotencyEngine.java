@@ -37,6 +37,8 @@ public final class IdempotencyEngine implements AutoCloseable {
   /** Two owners can take an abandoned key from each other only so often before one must have it. */
   private static final int MAX_LOOKS = 4;
 
+  private static final Duration UNREADABLE_RETRY = Duration.ofMinutes(1);
+
   private final EngineParts parts;
   private final LateKeyCheck lateKeys;
   private volatile boolean closed;
@@ -47,13 +49,26 @@ public final class IdempotencyEngine implements AutoCloseable {
     parts.store().onSettled(parts.waiters()::wake);
   }
 
-  /** An engine on a store. The engine does not close the store. */
+  /**
+   * An engine on a store. The engine does not close the store.
+   *
+   * @throws IllegalArgumentException if the store gives back no outcome as large as {@link
+   *     IdempotencyConfig#maxOutcomeBytes()}
+   */
   public static IdempotencyEngine create(IdempotencyStore store, IdempotencyConfig config) {
     return create(store, config, new EngineThreads());
   }
 
   static IdempotencyEngine create(
       IdempotencyStore store, IdempotencyConfig config, EngineThreads threads) {
+    if (config.maxOutcomeBytes() > store.maxOutcomeBytes()) {
+      throw new IllegalArgumentException(
+          "maxOutcomeBytes of the engine must not be above that of the store, but "
+              + config.maxOutcomeBytes()
+              + " > "
+              + store.maxOutcomeBytes()
+              + "; raise that of the store");
+    }
     return new IdempotencyEngine(EngineParts.of(store, config, threads));
   }
 
@@ -305,7 +320,11 @@ public final class IdempotencyEngine implements AutoCloseable {
   }
 
   private Decision unavailable(StoreException e) {
-    return new Decision.StoreUnavailable(e, config().retryAfter());
+    boolean unreadable =
+        e.reason() == StoreException.Reason.CORRUPT
+            || e.reason() == StoreException.Reason.NEWER_FORMAT;
+    // Only an operator can help: a retry in a second cannot.
+    return new Decision.StoreUnavailable(e, unreadable ? UNREADABLE_RETRY : config().retryAfter());
   }
 
   private Instant wallClock() {

@@ -166,6 +166,14 @@ public interface IdempotencyStore extends AutoCloseable {
   boolean forget(IdempotencyKey key);
 
   /**
+   * The largest outcome that the store gives back, in bytes; the engine refuses to be configured
+   * with a larger one. The default is no bound.
+   */
+  default int maxOutcomeBytes() {
+    return Integer.MAX_VALUE;
+  }
+
+  /**
    * Asks to be told when an awaited key stops being in flight. A hint that may be lost or come
    * twice; waiters also look for themselves. Called once, before the first claim.
    *

@@ -19,10 +19,13 @@ public class StoreException extends RuntimeException {
      * undo.
      */
     REFUSED,
+    /** The stored value is damaged or not one of ours; requires operator action. */
+    CORRUPT,
     /**
-     * The stored value is not one of ours, damaged, or of an unknown version: an operator's case.
+     * The stored value is of a later format than this release reads. Nothing that this process does
+     * can help: it must be upgraded.
      */
-    CORRUPT
+    NEWER_FORMAT
   }
 
   private final Reason reason;

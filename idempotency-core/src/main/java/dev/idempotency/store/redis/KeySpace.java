@@ -65,6 +65,17 @@ final class KeySpace {
     return channel.clone();
   }
 
+  /** What an ACL rule must grant: the smallest that is tested. */
+  String aclRule() {
+    String keys = new String(prefix, US_ASCII);
+    return "~"
+        + keys
+        + "* &"
+        + new String(channel, US_ASCII)
+        + " +set +get +getrange +setrange +pttl +pexpire +del +scan +eval +evalsha +publish"
+        + " +subscribe +unsubscribe +ping +info";
+  }
+
   /** Names the namespace in a record: the first 8 bytes of its SHA-256. */
   long tag() {
     return tag;

@@ -32,11 +32,12 @@ final class PayloadCodec {
    * A codec.
    *
    * @param deflateFrom smallest payload to deflate, in bytes
-   * @param maxBytes largest payload to inflate, in bytes: what is stored cannot exhaust memory
+   * @param maxOutcomeBytes largest outcome to decode, in bytes: what is stored cannot exhaust
+   *     memory
    */
-  PayloadCodec(int deflateFrom, int maxBytes, @Nullable PayloadEncryption encryption) {
+  PayloadCodec(int deflateFrom, int maxOutcomeBytes, @Nullable PayloadEncryption encryption) {
     this.deflateFrom = deflateFrom;
-    this.maxBytes = maxBytes;
+    this.maxBytes = 1 + Outcome.MAX_FORMAT_LENGTH + maxOutcomeBytes;
     this.encryption = encryption;
   }
 
@@ -76,6 +77,12 @@ final class PayloadCodec {
 
   /** The outcome of a completed record. */
   Outcome decode(byte[] redisKey, RecordHeader header, byte[] record) {
+    if (record.length - RecordHeader.LENGTH - PayloadEncryption.OVERHEAD > maxBytes) {
+      throw RecordHeader.corrupt(
+          "the record has "
+              + record.length
+              + " bytes, above what maxOutcomeBytes of the store allows");
+    }
     if (checksum(record, RecordHeader.LENGTH) != header.checksum()) {
       throw RecordHeader.corrupt("the record's payload does not match its checksum");
     }
@@ -178,7 +185,7 @@ final class PayloadCodec {
     Inflater inflater = new Inflater(true);
     try {
       inflater.setInput(bytes);
-      ByteArrayOutputStream out = new ByteArrayOutputStream(bytes.length * 2);
+      ByteArrayOutputStream out = new ByteArrayOutputStream(Math.min(maxBytes, bytes.length * 2));
       byte[] chunk = new byte[CHUNK];
       while (!inflater.finished()) {
         int count = inflater.inflate(chunk);
@@ -187,7 +194,8 @@ final class PayloadCodec {
         }
         out.write(chunk, 0, count);
         if (out.size() > maxBytes) {
-          throw RecordHeader.corrupt("the record's payload is over " + maxBytes + " bytes");
+          throw RecordHeader.corrupt(
+              "the record's payload inflates to more than maxOutcomeBytes of the store allows");
         }
       }
       return out.toByteArray();

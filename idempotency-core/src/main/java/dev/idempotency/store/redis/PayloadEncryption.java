@@ -2,9 +2,11 @@ package dev.idempotency.store.redis;
 
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
+import java.security.ProviderException;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import javax.crypto.Cipher;
 import javax.crypto.SecretKey;
@@ -25,6 +27,11 @@ public final class PayloadEncryption {
   // records before it should be rotated.
   private static final int NONCE_LENGTH = 12;
   private static final int TAG_BITS = 128;
+
+  /** Bytes that encryption adds to a payload. */
+  static final int OVERHEAD = NONCE_LENGTH + TAG_BITS / Byte.SIZE;
+
+  private static final Set<Integer> LENGTHS = Set.of(16, 24, 32);
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private final int currentKeyId;
@@ -42,7 +49,8 @@ public final class PayloadEncryption {
    *
    * @param keyId stored with each record; never reuse one for another key
    * @param key an AES key of 128, 192 or 256 bits
-   * @throws IllegalArgumentException if the key is not an AES key
+   * @throws IllegalArgumentException if the key is not an AES key of such a length, or the JVM's
+   *     security providers cannot encrypt and decrypt with it
    */
   public static PayloadEncryption with(int keyId, SecretKey key) {
     return new PayloadEncryption(keyId, Map.of(keyId, checked(key)), false);
@@ -86,12 +94,16 @@ public final class PayloadEncryption {
   }
 
   byte[] decrypt(int keyId, byte[] sealed, byte[] authenticated) throws GeneralSecurityException {
-    if (sealed.length < NONCE_LENGTH) {
+    if (sealed.length < OVERHEAD) {
       throw new GeneralSecurityException("too short");
     }
     byte[] nonce = Arrays.copyOf(sealed, NONCE_LENGTH);
-    return cipher(Cipher.DECRYPT_MODE, keyId, nonce, authenticated)
-        .doFinal(sealed, NONCE_LENGTH, sealed.length - NONCE_LENGTH);
+    try {
+      return cipher(Cipher.DECRYPT_MODE, keyId, nonce, authenticated)
+          .doFinal(sealed, NONCE_LENGTH, sealed.length - NONCE_LENGTH);
+    } catch (ProviderException e) {
+      throw new GeneralSecurityException("the security provider failed", e);
+    }
   }
 
   private Cipher cipher(int mode, int keyId, byte[] nonce, byte[] authenticated)
@@ -111,7 +123,30 @@ public final class PayloadEncryption {
       throw new IllegalArgumentException(
           "payload encryption needs an AES key, but got " + key.getAlgorithm());
     }
+    byte[] encoded = key.getEncoded();
+    if (encoded != null && !LENGTHS.contains(encoded.length)) {
+      throw new IllegalArgumentException(
+          "an AES key has 16, 24 or 32 bytes, but this one has "
+              + encoded.length
+              + "; decode it first if it is Base64 or hex");
+    }
+    tryOut(key);
     return key;
+  }
+
+  private static void tryOut(SecretKey key) {
+    PayloadEncryption trial = new PayloadEncryption(0, Map.of(0, key), false);
+    byte[] text = {1, 2, 3};
+    try {
+      if (!Arrays.equals(trial.decrypt(0, trial.encrypt(text, text), text), text)) {
+        throw new IllegalArgumentException("AES/GCM does not decrypt what it has encrypted");
+      }
+    } catch (GeneralSecurityException | IllegalStateException | ProviderException e) {
+      throw new IllegalArgumentException(
+          "this JVM cannot encrypt with AES/GCM/NoPadding and this key; check its length and the"
+              + " security providers",
+          e);
+    }
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.StoreException;
+import dev.idempotency.store.StoreException.Reason;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -41,6 +42,9 @@ record RecordHeader(
 
   static final int LENGTH = 128;
   static final byte VERSION = 2;
+
+  /** Fences stay below it, as a script computes with doubles. */
+  static final long FENCE_LIMIT = 1L << 53;
 
   /** Somebody waits for the end; set by a script. */
   static final int FLAG_AWAITED = 1;
@@ -131,12 +135,15 @@ record RecordHeader(
       throw corrupt("the stored value is not an idempotency record");
     }
     if (value[2] != VERSION) {
-      throw corrupt(
-          "the record has format version "
-              + value[2]
-              + ", this library reads "
-              + VERSION
-              + "; it was written by a newer release: upgrade this one");
+      throw value[2] > VERSION
+          ? new StoreException(
+              Reason.NEWER_FORMAT,
+              "the record has format version "
+                  + value[2]
+                  + ", but this release reads up to "
+                  + VERSION
+                  + ": it was written by a newer one; upgrade this process")
+          : corrupt("the record has format version " + value[2] + ", which no release has written");
     }
     if (value.length < LENGTH) {
       throw corrupt("the record has " + value.length + " bytes, its head alone " + LENGTH);
@@ -161,7 +168,10 @@ record RecordHeader(
             buffer.getLong(56),
             Fingerprint.of(Arrays.copyOfRange(value, FINGERPRINT_OFFSET, NAMESPACE_OFFSET)),
             buffer.getLong(NAMESPACE_OFFSET));
-    if (header.fence < 0 || header.leaseMillis < 1 || header.ttlMillis < 1) {
+    if (header.fence < 0
+        || header.fence >= FENCE_LIMIT
+        || header.leaseMillis < 1
+        || header.ttlMillis < 1) {
       throw corrupt("the record's fence, lease or ttl is out of range");
     }
     if (header.namespace != namespace) {

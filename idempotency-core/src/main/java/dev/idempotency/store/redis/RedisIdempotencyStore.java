@@ -28,6 +28,7 @@ import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 import redis.clients.jedis.exceptions.JedisRedirectionException;
 import redis.clients.jedis.params.SetParams;
@@ -45,6 +46,7 @@ import redis.clients.jedis.params.SetParams;
  */
 public final class RedisIdempotencyStore implements IdempotencyStore {
 
+  private static final System.Logger LOG = System.getLogger(RedisIdempotencyStore.class.getName());
   private static final int MAX_ROUNDS = 32;
 
   private final UnifiedJedis jedis;
@@ -59,13 +61,16 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   private final byte[] releasedTtl;
   private final SettledFeed feed;
   private final ReplicaWait replicas;
+  private final Readiness readiness;
   private final EvictionCheck eviction;
+  private final int maxOutcomeBytes;
 
   RedisIdempotencyStore(
       RedisConnector.Connected connected,
       boolean ownsClient,
       RedisStoreBuilder settings,
       RedisCalls calls,
+      Readiness readiness,
       EvictionCheck eviction) {
     this.jedis = connected.jedis();
     this.nodeOf = connected.nodeOf();
@@ -79,7 +84,9 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     this.releasedTtl = ascii(settings.releasedTtl().toMillis());
     this.feed = new SettledFeed(jedis, channel, calls);
     this.replicas = settings.replicas();
+    this.readiness = readiness;
     this.eviction = eviction;
+    this.maxOutcomeBytes = settings.maxOutcomeBytes();
   }
 
   /** Starts the settings of a store; see {@link RedisStoreBuilder} for the defaults. */
@@ -98,17 +105,42 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     SetParams ifAbsent = SetParams.setParams().nx().px(request.ttl().toMillis());
     try {
       eviction.beforeClaim();
-      return calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
+      readiness.beforeClaim();
+      Claim claim = calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
+      if (claim instanceof Claim.Acquired) {
+        readiness.afterClaim(key);
+      }
+      return claim;
     } catch (StoreException e) {
-      // An answer, or the refusal of this process: not a connection that could not be made.
+      // An answer, or the refusal of this process: not a connection that failed.
       boolean answered =
           e.getCause() instanceof JedisDataException
-              || (e.reason() == StoreException.Reason.REFUSED && e.getCause() == null);
-      if (!answered || e.reason() == StoreException.Reason.CORRUPT) {
-        throw e;
+              || (e.reason() == StoreException.Reason.REFUSED
+                  && !(e.getCause() instanceof JedisException));
+      if (!answered || isUnreadable(e)) {
+        throw logged(request.key(), e);
       }
       return replayable(key).orElseThrow(() -> e);
     }
+  }
+
+  private static boolean isUnreadable(StoreException e) {
+    return e.reason() == StoreException.Reason.CORRUPT
+        || e.reason() == StoreException.Reason.NEWER_FORMAT;
+  }
+
+  /** A record that cannot be read stops its key until somebody looks: say which. */
+  private static StoreException logged(IdempotencyKey key, StoreException e) {
+    if (isUnreadable(e)) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "{0}: the record with digest {1} cannot be read, and its key is answered as unavailable:"
+              + " {2}",
+          e.reason(),
+          key.digestHex(),
+          e.getMessage());
+    }
+    return e;
   }
 
   /**
@@ -119,7 +151,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     try {
       return calls.call("claim", () -> completedAt(key));
     } catch (StoreException e) {
-      if (e.reason() == StoreException.Reason.CORRUPT) {
+      if (isUnreadable(e)) {
         throw e;
       }
       return Optional.empty();
@@ -245,15 +277,15 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   @Override
   public CompleteResult complete(Lease lease, Outcome outcome) {
     byte[] key = keys.redisKey(lease.key());
-    byte[] record = payloads.encode(key, lease, outcome, nowMillis(), keys.tag());
     byte[] ttl = ascii(lease.ttl().toMillis());
     byte[] message = lease.key().digest();
     return calls.call(
         "complete",
-        () ->
-            completeResult(
-                key,
-                replicas.run(jedis, RedisScript.COMPLETE, key, record, ttl, channel, message)));
+        () -> {
+          byte[] record = payloads.encode(key, lease, outcome, nowMillis(), keys.tag());
+          return completeResult(
+              key, replicas.run(jedis, RedisScript.COMPLETE, key, record, ttl, channel, message));
+        });
   }
 
   private CompleteResult completeResult(byte[] key, ReplicaWait.Written<Object> written) {
@@ -431,6 +463,11 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   }
 
   @Override
+  public int maxOutcomeBytes() {
+    return maxOutcomeBytes;
+  }
+
+  @Override
   public void onSettled(Consumer<String> listener) {
     feed.start(listener);
   }
@@ -438,7 +475,13 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   /** The wall clock in microseconds: above every fence that a vanished record of this key had. */
   private long clockFence() {
     Instant now = time.now();
-    return now.getEpochSecond() * 1_000_000 + now.getNano() / 1_000;
+    long micros = now.getEpochSecond() * 1_000_000 + now.getNano() / 1_000;
+    if (micros < 0 || micros >= RecordHeader.FENCE_LIMIT) {
+      throw new StoreException(
+          StoreException.Reason.REFUSED,
+          "the clock of this machine says " + now + ", but fences need a time from 1970 to 2255");
+    }
+    return micros;
   }
 
   private long nowMillis() {

@@ -1,5 +1,6 @@
 package dev.idempotency.store.redis;
 
+import dev.idempotency.store.StoreException;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,9 @@ public final class RedisStoreBuilder {
 
   private static final String PREFIX_PATTERN = "[\\x21-\\x7e]{1,64}";
 
+  /** Redis's own bound of a string is 512 MiB (proto-max-bulk-len). */
+  private static final int MAX_OUTCOME_BYTES = 256 * 1024 * 1024;
+
   private static final String NAMESPACE_PATTERN = "[A-Za-z0-9._-]{1,64}";
 
   private @Nullable String namespace;
@@ -26,7 +30,7 @@ public final class RedisStoreBuilder {
   private int poolSize = 64;
   private int attempts = 2;
   private int compressFrom = 1024;
-  private int maxPayload = 64 * 1024 * 1024;
+  private int maxOutcomeBytes = 1024 * 1024;
   private Duration releasedTtl = Duration.ofMinutes(1);
   private @Nullable PayloadEncryption encryption;
   private TimeSource timeSource = TimeSource.system();
@@ -159,6 +163,19 @@ public final class RedisStoreBuilder {
     return this;
   }
 
+  /**
+   * Largest outcome that is read back, in bytes; default 1 MiB, as that of the engine, which must
+   * not be larger. A record that is, or inflates to, more is refused as corrupt.
+   */
+  public RedisStoreBuilder maxOutcomeBytes(int bytes) {
+    if (bytes < 1 || bytes > MAX_OUTCOME_BYTES) {
+      throw new IllegalArgumentException(
+          "maxOutcomeBytes must be 1 to " + MAX_OUTCOME_BYTES + ", but is " + bytes);
+    }
+    this.maxOutcomeBytes = bytes;
+    return this;
+  }
+
   /** How long a released record keeps its fence; default 1 min. */
   public RedisStoreBuilder releasedTtl(Duration ttl) {
     if (ttl.toMillis() < 1) {
@@ -218,8 +235,12 @@ public final class RedisStoreBuilder {
     return new KeySpace(keyPrefix, application);
   }
 
+  int maxOutcomeBytes() {
+    return maxOutcomeBytes;
+  }
+
   PayloadCodec payloads() {
-    return new PayloadCodec(compressFrom, maxPayload, encryption);
+    return new PayloadCodec(compressFrom, maxOutcomeBytes, encryption);
   }
 
   Duration releasedTtl() {
@@ -239,14 +260,18 @@ public final class RedisStoreBuilder {
   }
 
   /**
-   * The store. A Redis that is down now makes calls fail, not this one; one that can be reached is
-   * asked for its eviction policy, which may take as long as a call.
+   * The store, tried out: every command and script that an execution needs is run once on a scratch
+   * key that expires after 5 s, and the eviction policy is read; that may take as long as two
+   * calls. A standalone Redis that is down now, or cannot do it for the moment, makes claims fail
+   * until it can, not this one.
    *
    * @throws IllegalArgumentException unless {@link #namespace} and exactly one of {@link #uri} and
    *     {@link #client} are set, or if minReplicas is asked of a Cluster, or with {@link #uri}
    *     waits for as long as {@link #timeout}
-   * @throws IllegalStateException if Redis has a maxmemory-policy other than noeviction, and {@link
-   *     #allowEviction} was not called
+   * @throws IllegalStateException if this Redis cannot do the job: too old, a read-only replica,
+   *     wrong credentials, missing rights, no Redis at all, a maxmemory-policy other than
+   *     noeviction without {@link #allowEviction}; or if a Cluster or the Sentinels cannot be
+   *     reached. The message says what to do
    */
   public RedisIdempotencyStore build() {
     UnifiedJedis given = client;
@@ -256,7 +281,8 @@ public final class RedisStoreBuilder {
     }
     KeySpace unused = keySpace();
     if (given != null) {
-      return checked(RedisConnector.Connected.toOneNode(given), false);
+      return checked(
+          RedisConnector.Connected.toOneNode(given), false, calls(false), new WatchedConnections());
     }
     if (where == null) {
       throw new AssertionError();
@@ -268,27 +294,54 @@ public final class RedisStoreBuilder {
               + " >= "
               + timeout);
     }
-    RedisConnector.Connected connected =
-        new RedisConnector(where, timeout, poolSize, new WatchedConnections()).connect();
+    WatchedConnections watched = new WatchedConnections();
+    RedisCalls calls = calls(true);
+    RedisConnector.Connected connected = null;
     try {
-      return checked(connected, true);
+      connected = connect(new RedisConnector(where, timeout, poolSize, watched), calls);
+      return checked(connected, true, calls, watched);
     } catch (IllegalArgumentException | IllegalStateException e) {
-      connected.jedis().close();
+      if (connected != null) {
+        connected.jedis().close();
+      }
+      calls.close();
       throw e;
     }
   }
 
-  private RedisIdempotencyStore checked(RedisConnector.Connected connected, boolean ownsClient) {
-    if (replicas.count() > 0 && ClusterNodes.isCluster(connected.jedis())) {
+  private RedisCalls calls(boolean watched) {
+    return new RedisCalls(
+        attempts, callTimeout == null ? timeout.multipliedBy(2) : callTimeout, watched);
+  }
+
+  private RedisConnector.Connected connect(RedisConnector connector, RedisCalls calls) {
+    try {
+      return calls.call("connect", connector::connect);
+    } catch (StoreException e) {
+      String reason =
+          Unfit.reason(null, keySpace(), e)
+              .orElse("cannot connect to " + connector.address() + ": " + e.getMessage());
+      throw new IllegalStateException(reason, e);
+    }
+  }
+
+  private RedisIdempotencyStore checked(
+      RedisConnector.Connected connected,
+      boolean ownsClient,
+      RedisCalls calls,
+      WatchedConnections watched) {
+    UnifiedJedis jedis = connected.jedis();
+    if (replicas.count() > 0 && ClusterNodes.isCluster(jedis)) {
       throw new IllegalArgumentException(
           "minReplicas works on a standalone primary and behind Sentinel, not on Cluster, where a"
               + " slot may move between the write and its WAIT; leave it out and use the ledger"
               + " guard");
     }
-    Duration limit = callTimeout == null ? timeout.multipliedBy(2) : callTimeout;
-    RedisCalls calls = new RedisCalls(attempts, limit, ownsClient);
-    EvictionCheck eviction = new EvictionCheck(connected.jedis(), timeSource, evictionAllowed);
+    DryRun dryRun = new DryRun(jedis, keySpace(), payloads(), replicas);
+    Readiness readiness = new Readiness(calls, dryRun, connected.nodeOf(), watched::made);
+    readiness.atStart();
+    EvictionCheck eviction = new EvictionCheck(jedis, timeSource, evictionAllowed);
     eviction.atStart();
-    return new RedisIdempotencyStore(connected, ownsClient, this, calls, eviction);
+    return new RedisIdempotencyStore(connected, ownsClient, this, calls, readiness, eviction);
   }
 }

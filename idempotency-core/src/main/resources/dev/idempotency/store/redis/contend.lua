@@ -19,9 +19,14 @@ local function own(previous)
   return {'A', record, 0}
 end
 
+-- Doubles hold every integer below 2^53; above, a fence would not rise (RecordHeader.FENCE_LIMIT).
+local function fits(record) return struct.unpack('>I8', record, 33) < 9007199254740991 end
+
 if not value then return own(nil) end
 if #value < 128 or string.sub(value, 1, 3) ~= string.sub(mine, 1, 3)
   or string.sub(value, 121, 128) ~= string.sub(mine, 121, 128) then return {'V', value, 0} end
+
+if not fits(value) then return {'V', value, 0} end
 
 local state = string.sub(value, 4, 4)
 if state == 'R' then

@@ -109,9 +109,10 @@ class RedisFailureTableTest extends RedisFixture {
       if (minReplicas) {
         onPrimary.minReplicas(1, Duration.ofMillis(100));
       }
-      try (Server before = new Server(onPrimary, config());
+      Server before = new Server(onPrimary, config());
+      onReplica.sendCommand(Protocol.Command.REPLICAOF, "NO", "ONE");
+      try (before;
           Server after = new Server(at(replica.uri()), config())) {
-        onReplica.sendCommand(Protocol.Command.REPLICAOF, "NO", "ONE");
 
         Decision lost = before.begin(key);
 
@@ -241,7 +242,7 @@ class RedisFailureTableTest extends RedisFixture {
             new byte[200],
             new byte[0],
             Arrays.copyOf(inFlight, inFlight.length - 1),
-            changed(inFlight, 2, 9),
+            changed(inFlight, 2, 1),
             changed(inFlight, 3, 'Z'),
             changed(inFlight, 5, 1),
             changed(inFlight, 40, 0xFF),

@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.Fingerprint;
@@ -12,16 +14,23 @@ import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
+import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.zip.CRC32C;
+import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClient;
 
@@ -227,6 +236,127 @@ class RedisWireTest {
                 assertThat(completed.fence()).isEqualTo(0x000400000000002AL);
                 assertThat(completed.ttl()).isEqualTo(TTL);
               });
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 15, 20, 31, 33, 44})
+  void anAesKeyOfAnotherLengthIsRefusedAtStart(int length) {
+    SecretKey key = new StubKey(new byte[length]);
+
+    assertThatThrownBy(() -> PayloadEncryption.with(1, key))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("16, 24 or 32 bytes")
+        .hasMessageContaining("Base64");
+    assertThatThrownBy(() -> PayloadEncryption.with(1, aes(1)).alsoReading(2, key))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  /** A key as an application gives it. */
+  private record StubKey(byte[] bytes) implements SecretKey {
+
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public String getAlgorithm() {
+      return "AES";
+    }
+
+    @Override
+    public String getFormat() {
+      return "RAW";
+    }
+
+    @Override
+    public byte[] getEncoded() {
+      return bytes.clone();
+    }
+  }
+
+  @Test
+  void anEncryptedRecordOfAnyShorterLengthIsCorrupt() {
+    PayloadEncryption encryption = PayloadEncryption.with(1, aes(1));
+    try (RedisIdempotencyStore store = store().encryption(encryption).build()) {
+      store.complete(acquire(store), outcome(TEXT));
+      byte[] whole = raw();
+      for (int length = RecordHeader.LENGTH; length < whole.length; length++) {
+        byte[] cut = Arrays.copyOf(whole, length);
+        CRC32C crc = new CRC32C();
+        crc.update(cut, RecordHeader.LENGTH, length - RecordHeader.LENGTH);
+        ByteBuffer.wrap(cut).putInt(12, (int) crc.getValue());
+        direct.set(KEYS.redisKey(key), cut);
+
+        assertCorrupt(store, "");
+      }
+    }
+  }
+
+  @Test
+  void aRecordIsRefusedByItsLengthAndByWhatItInflatesTo() {
+    try (RedisIdempotencyStore large =
+            store().maxOutcomeBytes(1_000_000).compressFrom(1_000_000_000).build();
+        RedisIdempotencyStore deflating = store().maxOutcomeBytes(1_000_000).build();
+        RedisIdempotencyStore small = store().maxOutcomeBytes(1_000).build()) {
+      large.complete(acquire(large), outcome("a".repeat(1_000_000)));
+      assertCorrupt(small, "maxOutcomeBytes");
+      assertThat(large.claim(request())).isInstanceOf(StoredRecord.Completed.class);
+
+      direct.del(KEYS.redisKey(key));
+      deflating.complete(acquire(deflating), outcome("a".repeat(1_000_000)));
+      assertThat(raw().length).isLessThan(10_000);
+      assertCorrupt(small, "maxOutcomeBytes");
+
+      direct.del(KEYS.redisKey(key));
+      small.complete(acquire(small), outcome("a".repeat(1_000)));
+      assertThat(small.claim(request())).isInstanceOf(StoredRecord.Completed.class);
+    }
+  }
+
+  @Test
+  void anEngineWithLargerOutcomesThanItsStoreGivesBackIsRefused() {
+    try (RedisIdempotencyStore small = store().maxOutcomeBytes(1_000).build()) {
+      assertThatThrownBy(() -> IdempotencyEngine.create(small, IdempotencyConfig.defaults()))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("1048576 > 1000");
+    }
+  }
+
+  @Test
+  void aRecordOfANewerFormatHasItsOwnReasonAndIsLoggedWithItsDigest() {
+    try (RedisIdempotencyStore store = store().build();
+        LoggedLines log = new LoggedLines(RedisIdempotencyStore.class.getName())) {
+      store.complete(acquire(store), outcome(TEXT));
+      byte[] newer = raw();
+      newer[2] = RecordHeader.VERSION + 1;
+      direct.set(KEYS.redisKey(key), newer);
+
+      assertThatThrownBy(() -> store.claim(request()))
+          .isInstanceOfSatisfying(
+              StoreException.class,
+              e -> assertThat(e.reason()).isEqualTo(StoreException.Reason.NEWER_FORMAT))
+          .hasMessageContaining("upgrade this process");
+
+      assertThat(log.lines())
+          .singleElement()
+          .asString()
+          .startsWith("SEVERE NEWER_FORMAT: the record with digest " + key.digestHex());
+      assertThat(raw()).isEqualTo(newer);
+    }
+  }
+
+  @Test
+  void aFenceThatADoubleCannotHoldIsCorrupt() {
+    try (RedisIdempotencyStore store = store().build()) {
+      acquire(store);
+      byte[] record = raw();
+      for (long fence : new long[] {1L << 53, (1L << 53) + 1, Long.MAX_VALUE, -1}) {
+        ByteBuffer.wrap(record).putLong(32, fence);
+        direct.set(KEYS.redisKey(key), record);
+        assertCorrupt(store, "fence");
+        assertThatThrownBy(() -> store.claim(request().takingOver(fence)))
+            .isInstanceOf(StoreException.class);
+        assertThat(raw()).isEqualTo(record);
+      }
     }
   }
 
