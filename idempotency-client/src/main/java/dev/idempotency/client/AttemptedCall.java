@@ -49,6 +49,11 @@ interface AttemptedCall<R> {
   /** Whether the server's answer is a success, so that retries may be afforded again. */
   boolean succeeded(R response);
 
+  /** Whether its caller cancelled it by means of its own, so that no answer is wanted any more. */
+  default boolean cancelled() {
+    return false;
+  }
+
   /** Whether it may be sent a second time. */
   boolean repeatable();
 

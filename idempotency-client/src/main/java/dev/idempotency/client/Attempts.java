@@ -63,7 +63,7 @@ final class Attempts<R> {
     long left = left();
     // A busy machine may start late what was planned in time.
     RetryListener.@Nullable Stop stop =
-        cancelled
+        cancelled || call.cancelled()
             ? RetryListener.Stop.CANCELLED
             : left <= 0
                 ? RetryListener.Stop.DEADLINE
@@ -105,6 +105,7 @@ final class Attempts<R> {
 
   /** The attempt got none. */
   Attempt<R> failed(int number, Throwable cause) {
+    cancelled |= call.cancelled();
     Verdict verdict = cancelled ? Verdict.UNKNOWN : verdictOn(new Answer.None(cause));
     return decide(number, null, cause, verdict);
   }

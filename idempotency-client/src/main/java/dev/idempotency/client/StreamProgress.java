@@ -20,7 +20,9 @@ final class StreamProgress extends ClientStreamTracer.Factory {
    */
   private static final Pattern REFUSED =
       Pattern.compile(
-          "HTTP/2 error code: REFUSED_STREAM\\b.*|Abrupt GOAWAY closed .*", Pattern.DOTALL);
+          "(RST_STREAM closed stream\\. )?HTTP/2 error code: REFUSED_STREAM\\b.*|Abrupt GOAWAY"
+              + " closed .*",
+          Pattern.DOTALL);
 
   private final Channel channel;
   private volatile boolean traced;

@@ -22,7 +22,7 @@ class ArchitectureTest {
     noClasses()
         .that()
         .haveNameNotMatching(
-            ".*\\.(Grpc\\w+|RetriedCall|CallProgress|StreamProgress|KeyFields|MicrometerRetryListener)(\\$.*)?")
+            ".*\\.(Grpc\\w+|RetriedCall|CallProgress|StreamProgress|KeyFields|MicrometerRetryListener|SpringRetries|OkHttpRetries|ApacheRetries)(\\$.*)?")
         .should()
         .dependOnClassesThat(
             not(
@@ -35,7 +35,7 @@ class ArchitectureTest {
         .orShould()
         .dependOnClassesThat()
         .haveNameMatching(
-            ".*\\.(Grpc\\w+|RetriedCall|CallProgress|StreamProgress|KeyFields|MicrometerRetryListener)")
+            ".*\\.(Grpc\\w+|RetriedCall|CallProgress|StreamProgress|KeyFields|MicrometerRetryListener|SpringRetries|OkHttpRetries|ApacheRetries)")
         .check(OURS);
   }
 

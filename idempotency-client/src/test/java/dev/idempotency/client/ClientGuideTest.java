@@ -14,6 +14,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -125,17 +126,28 @@ class ClientGuideTest {
   }
 
   @Test
-  void anotherServersWordForInFlightIsTaught() throws Exception {
+  void aServerOfTheDraftIsWaitedFor() throws Exception {
     failure = 409;
-    RetryClassifier standard = RetryClassifier.standard();
-    RetryClassifier draft =
-        answer ->
-            answer instanceof Answer.Http http && http.status() == 409
-                ? Verdict.IN_FLIGHT
-                : standard.classify(answer);
-
-    RetrySettings settings = RetrySettings.builder().classifier(draft).build();
+    RetrySettings settings = RetrySettings.builder().classifier(RetryClassifier.draft07()).build();
     RetryingHttpClient client = RetryingHttpClient.create(HttpClient.newHttpClient(), settings);
     assertThat(client.send(sameTransfer(), BodyHandlers.ofString()).attempts()).isEqualTo(2);
+  }
+
+  @Test
+  void anotherServersWordsAreTaught() {
+    RetryClassifier standard = RetryClassifier.standard();
+    RetryClassifier own =
+        answer ->
+            answer instanceof Answer.Http http
+                    && http.jsonText("error", "code").filter("busy"::equals).isPresent()
+                ? Verdict.NOT_EXECUTED
+                : standard.classify(answer);
+
+    Answer.Http busy =
+        new Answer.Http(400, Optional.empty(), false)
+            .withBody("{\"error\":{\"code\":\"busy\"}}".getBytes(UTF_8));
+    assertThat(own.classify(busy)).isEqualTo(Verdict.NOT_EXECUTED);
+    assertThat(own.classify(new Answer.Http(400, Optional.empty(), false)))
+        .isEqualTo(Verdict.FINAL);
   }
 }

@@ -25,6 +25,11 @@ final class ScriptedServer implements HttpTransport {
 
   static final URI TARGET = URI.create("http://bank.example/v1/transfers");
 
+  /** A problem type of our own server. */
+  static String problemType(String slug) {
+    return "https://idempotency.dev/problems/" + slug;
+  }
+
   /** One reply; {@code failure} instead of a status, or neither for none at all. */
   record Reply(
       int status,
@@ -41,7 +46,7 @@ final class ScriptedServer implements HttpTransport {
     static Reply problem(int status, String slug) {
       return status(status)
           .header("Content-Type", "application/problem+json")
-          .body("{\"type\":\"https://idempotency.dev/problems/" + slug + "\"}");
+          .body("{\"type\":\"" + problemType(slug) + "\"}");
     }
 
     static Reply fails(Throwable failure) {

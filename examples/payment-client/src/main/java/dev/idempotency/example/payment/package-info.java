@@ -1,0 +1,4 @@
+@NullMarked
+package dev.idempotency.example.payment;
+
+import org.jspecify.annotations.NullMarked;
