@@ -178,8 +178,7 @@ record GrpcExchange<ReqT, RespT>(
     return new Answer.Grpc(
         status.getCode().name(),
         detail(received, ErrorInfo.class)
-            .filter(info -> info.getDomain().equals(Peer.DOMAIN))
-            .map(ErrorInfo::getReason),
+            .flatMap(info -> Peer.reason(info.getDomain(), info.getReason(), target.domain())),
         received.trailers().containsKey(PUSHBACK) || detail(received, RetryInfo.class).isPresent(),
         description != null && TOO_LARGE.matcher(description).find(),
         received.replayed(),

@@ -32,10 +32,12 @@ public final class GrpcRetries implements ClientInterceptor {
   static final CallOptions.Key<Instant> EXPIRES = CallOptions.Key.create("idempotency-expires");
 
   private final RetrySettings settings;
+  private final String errorDomain;
   private final KeyFields fields = new KeyFields();
 
-  private GrpcRetries(RetrySettings settings) {
+  private GrpcRetries(RetrySettings settings, String errorDomain) {
     this.settings = settings;
+    this.errorDomain = errorDomain;
   }
 
   /** With the default settings. */
@@ -45,7 +47,16 @@ public final class GrpcRetries implements ClientInterceptor {
 
   /** With these settings. */
   public static GrpcRetries create(RetrySettings settings) {
-    return new GrpcRetries(settings);
+    return new GrpcRetries(settings, Peer.DOMAIN);
+  }
+
+  /**
+   * These retries for a server that names itself: the {@code domain} of the {@code ErrorInfo} in
+   * its own answers, which its interceptor's {@code errorDomain} says. "Not executed" is believed
+   * of that domain only, so that the answer of a server behind the server is not taken for its own.
+   */
+  public GrpcRetries errorDomain(String domain) {
+    return new GrpcRetries(settings, domain);
   }
 
   /**
@@ -80,6 +91,6 @@ public final class GrpcRetries implements ClientInterceptor {
       return next.newCall(method, options);
     }
     return new RetriedCall<>(
-        new GrpcTarget<>(method, options, next, Context.current()), settings, fields);
+        new GrpcTarget<>(method, options, next, Context.current(), errorDomain), settings, fields);
   }
 }

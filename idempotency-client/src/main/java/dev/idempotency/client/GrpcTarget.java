@@ -9,6 +9,11 @@ import io.grpc.MethodDescriptor;
  * Where a call goes.
  *
  * @param context of the caller, which attempts made by other threads must have too
+ * @param domain of the server's own errors
  */
 record GrpcTarget<ReqT, RespT>(
-    MethodDescriptor<ReqT, RespT> method, CallOptions options, Channel next, Context context) {}
+    MethodDescriptor<ReqT, RespT> method,
+    CallOptions options,
+    Channel next,
+    Context context,
+    String domain) {}

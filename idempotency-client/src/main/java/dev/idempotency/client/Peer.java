@@ -1,6 +1,7 @@
 package dev.idempotency.client;
 
 import java.util.Optional;
+import java.util.Set;
 
 /** How our own server names itself: the one place where the client knows it. */
 final class Peer {
@@ -8,8 +9,8 @@ final class Peer {
   /** What its problem types (RFC 9457) begin with. */
   private static final String PROBLEMS = "https://idempotency.dev/problems/";
 
-  /** The domain of its {@code google.rpc.ErrorInfo}. */
-  static final String DOMAIN = "idempotency.dev";
+  /** The domain of its {@code google.rpc.ErrorInfo}, unless the application named another. */
+  static final String DOMAIN = "idempotency-key";
 
   /** Its name for a key that is older than what it remembers, over HTTP. */
   static final String KEY_EXPIRED = "key-expired";
@@ -17,7 +18,25 @@ final class Peer {
   /** The same over gRPC. */
   static final String KEY_EXPIRED_REASON = "IDEMPOTENCY_KEY_EXPIRED";
 
+  static final String OUTCOME_UNKNOWN_REASON = "IDEMPOTENCY_OUTCOME_UNKNOWN";
+  static final String IN_FLIGHT_REASON = "IDEMPOTENCY_KEY_IN_FLIGHT";
+
+  private static final Set<String> DOUBTS =
+      Set.of(OUTCOME_UNKNOWN_REASON, IN_FLIGHT_REASON, KEY_EXPIRED_REASON);
+
   private Peer() {}
+
+  /**
+   * The reason of an {@code ErrorInfo}. What another domain says counts only as far as it forbids:
+   * a server that forwards the answer of one behind it did run itself, so nothing can be "not
+   * executed" for that, but "unknown" and "in flight" are no result either.
+   */
+  static Optional<String> reason(String domain, String reason, String ours) {
+    if (domain.equals(ours)) {
+      return Optional.of(reason);
+    }
+    return DOUBTS.contains(reason) ? Optional.of(OUTCOME_UNKNOWN_REASON) : Optional.empty();
+  }
 
   /** Whether our server refused a key because of its age. */
   static boolean saysExpired(Answer answer) {

@@ -89,10 +89,10 @@ final class StandardClassifier implements RetryClassifier {
     String reason = answer.reason().orElse("");
     // Our server's own words; the code of some of them is configurable.
     switch (reason) {
-      case "IDEMPOTENCY_KEY_IN_FLIGHT":
+      case Peer.IN_FLIGHT_REASON:
         // Replayed, it is what a server behind the server said once, and it will not change.
         return answer.replayed() ? Verdict.UNKNOWN : Verdict.IN_FLIGHT;
-      case "IDEMPOTENCY_OUTCOME_UNKNOWN", Peer.KEY_EXPIRED_REASON:
+      case Peer.OUTCOME_UNKNOWN_REASON, Peer.KEY_EXPIRED_REASON:
         return Verdict.UNKNOWN;
       default:
         break;
