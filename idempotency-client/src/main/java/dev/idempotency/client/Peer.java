@@ -7,7 +7,7 @@ import java.util.Set;
 final class Peer {
 
   /** What its problem types (RFC 9457) begin with. */
-  private static final String PROBLEMS = "https://idempotency.dev/problems/";
+  private static final String PROBLEMS = "urn:idempotency-key:problem:";
 
   /** The domain of its {@code google.rpc.ErrorInfo}, unless the application named another. */
   static final String DOMAIN = "idempotency-key";

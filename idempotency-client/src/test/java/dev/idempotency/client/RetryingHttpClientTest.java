@@ -619,9 +619,9 @@ class RetryingHttpClientTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "{\"type\":\"https://idempotency.dev/problems/in-flight\"}",
+        "{\"type\":\"urn:idempotency-key:problem:in-flight\"}",
         "{\"errors\":[{\"type\":\"about:blank\"}],\"title\":\"ü\",\"type\" :\n"
-            + "\"https:\\/\\/idempotency.dev/problems/in\\u002dflight\"}"
+            + "\"urn:idempotency\\u002dkey:problem:in\\u002dflight\"}"
       })
   void theTypeIsTheDocumentsOwn(String document) throws Exception {
     server.script(problemDocument(document), status(201));
@@ -631,11 +631,11 @@ class RetryingHttpClientTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "{\"errors\":[{\"type\":\"https://idempotency.dev/problems/in-flight\"}]}",
-        "{\"detail\":\"\\\"type\\\":\\\"https://idempotency.dev/problems/in-flight\\\"\"}",
-        "{\"type\":{\"type\":\"https://idempotency.dev/problems/in-flight\"}}",
-        "[{\"type\":\"https://idempotency.dev/problems/in-flight\"}]",
-        "{\"type\":\"https://idempotency.dev/problems/in-fl",
+        "{\"errors\":[{\"type\":\"urn:idempotency-key:problem:in-flight\"}]}",
+        "{\"detail\":\"\\\"type\\\":\\\"urn:idempotency-key:problem:in-flight\\\"\"}",
+        "{\"type\":{\"type\":\"urn:idempotency-key:problem:in-flight\"}}",
+        "[{\"type\":\"urn:idempotency-key:problem:in-flight\"}]",
+        "{\"type\":\"urn:idempotency-key:problem:in-fl",
         ""
       })
   void whatOnlyLooksLikeATypeIsNone(String document) throws Exception {
@@ -651,7 +651,7 @@ class RetryingHttpClientTest {
     HttpResult<InputStream> result = send(client(), transfer(), BodyHandlers.ofInputStream());
     assertThat(result.attempts()).isEqualTo(2);
     assertThat(new String(result.body().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8))
-        .isEqualTo("{\"type\":\"https://idempotency.dev/problems/key-reused\"}");
+        .isEqualTo("{\"type\":\"urn:idempotency-key:problem:key-reused\"}");
   }
 
   @Test
@@ -659,7 +659,7 @@ class RetryingHttpClientTest {
     String document =
         "{\"detail\":\""
             + "x".repeat(2 * HttpAnswers.MAX_READ)
-            + "\",\"type\":\"https://idempotency.dev/problems/in-flight\"}";
+            + "\",\"type\":\"urn:idempotency-key:problem:in-flight\"}";
     server.script(problemDocument(document), status(201));
     HttpResult<String> result = send(transfer());
     assertThat(result.status()).isEqualTo(409);

@@ -27,7 +27,7 @@ final class ScriptedServer implements HttpTransport {
 
   /** A problem type of our own server. */
   static String problemType(String slug) {
-    return "https://idempotency.dev/problems/" + slug;
+    return "urn:idempotency-key:problem:" + slug;
   }
 
   /** One reply; {@code failure} instead of a status, or neither for none at all. */

@@ -50,7 +50,7 @@ class ServiceClassifiersTest {
         answer(
             409,
             "Content-Type=application/problem+json",
-            "{\"type\":\"https://idempotency.dev/problems/" + slug + "\"}");
+            "{\"type\":\"urn:idempotency-key:problem:" + slug + "\"}");
     assertThat(RetryClassifier.draft07().classify(answer)).isEqualTo(expected);
   }
 

@@ -38,9 +38,7 @@ class StandardClassifierTest {
     return TABLE.classify(
         new Answer.Http(
             status,
-            type.isEmpty()
-                ? Optional.empty()
-                : Optional.of("https://idempotency.dev/problems/" + type),
+            type.isEmpty() ? Optional.empty() : Optional.of("urn:idempotency-key:problem:" + type),
             replayed));
   }
 

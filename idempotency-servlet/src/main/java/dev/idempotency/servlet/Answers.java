@@ -49,16 +49,20 @@ final class Answers {
             + " out: check its effect before you send it again with a new key.");
   }
 
-  private static ProblemDocument document(Problem problem, String detail) {
-    return new ProblemDocument(problem.type(), problem.title(), problem.status())
+  private ProblemDocument document(Problem problem, String detail) {
+    return new ProblemDocument(
+            settings.problemTypes() + problem.slug(), problem.title(), problem.status())
         .with("detail", detail);
   }
 
   private void problem(HttpServletResponse response, Problem problem, ProblemDocument document)
       throws IOException {
     response.setStatus(problem.status());
-    response.addHeader(
-        "Link", "<" + settings.describedBy() + problem.slug() + ">; rel=\"describedby\"");
+    settings
+        .describedBy()
+        .ifPresent(
+            base ->
+                response.addHeader("Link", "<" + base + problem.slug() + ">; rel=\"describedby\""));
     response.setHeader("Cache-Control", "no-store");
     response.setContentType(ProblemDocument.MEDIA_TYPE);
     body(response, document.toBytes());

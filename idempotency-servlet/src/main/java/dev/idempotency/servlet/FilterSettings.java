@@ -14,9 +14,11 @@ record FilterSettings(
     KeyHeader keyHeader,
     CallerScope scope,
     String fingerprintTag,
+    ComparedRequest compared,
     RequestFingerprint fingerprint,
     BodyBudget bodies,
     ReplayedHeaders replayedHeaders,
     Optional<String> expiresHeader,
-    String describedBy,
+    String problemTypes,
+    Optional<String> describedBy,
     boolean failOpen) {}

@@ -31,6 +31,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class IdempotencyFilter implements Filter {
 
+  /**
+   * What the {@code type} of each of the filter's problems (RFC 9457) begins with; its name
+   * follows. It identifies and points nowhere, so nobody can take it over.
+   */
+  public static final String PROBLEM_TYPES = "urn:idempotency-key:problem:";
+
   static final String EXCHANGE = IdempotencyFilter.class.getName() + ".exchange";
 
   private volatile @Nullable RequestGate gate;

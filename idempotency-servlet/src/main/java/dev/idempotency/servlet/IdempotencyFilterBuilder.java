@@ -38,8 +38,10 @@ public final class IdempotencyFilterBuilder {
   private boolean uuidKeys;
   private Optional<CallerScope> scope = Optional.empty();
   private Optional<String> expiresHeader = Optional.of("Idempotency-Key-Expires");
-  private URI describedBy = URI.create("https://idempotency.dev/problems/");
+  private URI problemTypes = URI.create(IdempotencyFilter.PROBLEM_TYPES);
+  private Optional<URI> describedBy = Optional.empty();
   private boolean failOpen;
+  private Set<String> ignoredQueryParameters = Set.of();
   private String fingerprintTag = "http/1";
   private RequestFingerprint fingerprint = RequestFingerprint.body();
   private OptionalLong maxBufferedBytes = OptionalLong.empty();
@@ -178,11 +180,20 @@ public final class IdempotencyFilterBuilder {
   }
 
   /**
+   * What the {@code type} of a problem (RFC 9457) begins with; its name follows. Default {@value
+   * IdempotencyFilter#PROBLEM_TYPES}. Clients of this library know the default only.
+   */
+  public IdempotencyFilterBuilder problemTypes(URI base) {
+    this.problemTypes = base;
+    return this;
+  }
+
+  /**
    * Where the problems are documented: the {@code Link rel="describedby"} of a problem points to
-   * this, followed by its name. Default {@code https://idempotency.dev/problems/}.
+   * this, followed by its name. Default no link.
    */
   public IdempotencyFilterBuilder describedBy(URI base) {
-    this.describedBy = base;
+    this.describedBy = Optional.of(base);
     return this;
   }
 
@@ -196,8 +207,8 @@ public final class IdempotencyFilterBuilder {
   }
 
   /**
-   * What must be the same in a retry, beside method, path, query and caller; default the bytes of
-   * the body.
+   * What must be the same in a retry, beside method, path, query, {@code Content-Type} and {@code
+   * Content-Encoding}, which are always compared; default the bytes of the body.
    *
    * @param name of this way of comparing. Give another one when it changes: records that are there
    *     then are not compared with, instead of refusing every retry during a deploy
@@ -208,6 +219,17 @@ public final class IdempotencyFilterBuilder {
     }
     this.fingerprintTag = "http/1+" + name;
     this.fingerprint = requestFingerprint;
+    return this;
+  }
+
+  /**
+   * Parameters of the query that may differ in a retry, such as a time against caches; default
+   * none. In a form they are part of the body, and compared.
+   *
+   * @param names as they are when decoded
+   */
+  public IdempotencyFilterBuilder ignoredQueryParameters(String... names) {
+    this.ignoredQueryParameters = Set.of(names);
     return this;
   }
 
@@ -253,11 +275,13 @@ public final class IdempotencyFilterBuilder {
         new KeyHeader(keyHeaders, uuidKeys),
         callers,
         fingerprintTag,
+        new ComparedRequest(ignoredQueryParameters),
         fingerprint,
         new BodyBudget(bodyBudget()),
         new ReplayedHeaders(replayedHeaders),
         expiresHeader,
-        describedBy.toString(),
+        problemTypes.toString(),
+        describedBy.map(URI::toString),
         failOpen);
   }
 

@@ -51,6 +51,10 @@ final class InitParameters {
             builder.expiresHeader(text.strip());
           }
         });
+    known.put(
+        "ignoredQueryParameters",
+        (builder, text) -> builder.ignoredQueryParameters(words(text).toArray(new String[0])));
+    known.put("problemTypes", (builder, text) -> builder.problemTypes(URI.create(text.strip())));
     known.put("describedBy", (builder, text) -> builder.describedBy(URI.create(text.strip())));
     known.put(
         "maxBufferedBytes",

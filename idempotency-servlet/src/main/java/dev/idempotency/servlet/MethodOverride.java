@@ -13,7 +13,7 @@ import java.util.Set;
  */
 final class MethodOverride {
 
-  private static final List<String> HEADERS =
+  static final List<String> HEADERS =
       List.of("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override");
 
   private static final String FORM = "application/x-www-form-urlencoded";

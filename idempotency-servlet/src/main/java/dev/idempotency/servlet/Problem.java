@@ -17,9 +17,6 @@ enum Problem {
   BODIES_FULL(503, "bodies-full", "Too many requests in progress"),
   STORE_UNAVAILABLE(503, "store-unavailable", "Idempotency store unavailable");
 
-  /** Identifies the types; the documents they point to may live elsewhere. */
-  private static final String TYPES = "https://idempotency.dev/problems/";
-
   private final int status;
   private final String slug;
   private final String title;
@@ -40,9 +37,5 @@ enum Problem {
 
   String title() {
     return title;
-  }
-
-  String type() {
-    return TYPES + slug;
   }
 }

@@ -5,7 +5,8 @@ import jakarta.servlet.http.HttpServletRequest;
 import java.util.Optional;
 
 /**
- * What must be the same in a retry, beside method, path, query and caller, which always must.
+ * What must be the same in a retry, beside method, path, query, {@code Content-Type} and {@code
+ * Content-Encoding}, which always must.
  *
  * <pre>{@code
  * filter.fingerprint(

@@ -248,12 +248,8 @@ final class RequestGate {
 
   private Operation operation(
       HttpServletRequest http, RoutePolicy.Values policy, IdempotencyKey key, byte[] content) {
-    String query = http.getQueryString();
-    Fingerprint.Builder fingerprint =
-        Fingerprint.builder(settings.fingerprintTag())
-            .add(http.getMethod())
-            .add(http.getRequestURI())
-            .add(query == null ? "" : query);
+    Fingerprint.Builder fingerprint = Fingerprint.builder(settings.fingerprintTag());
+    settings.compared().addTo(fingerprint, http);
     settings.fingerprint().addTo(http, content, fingerprint);
     Operation operation = Operation.of(key, fingerprint.build());
     operation = policy.ttl().map(operation::withTtl).orElse(operation);

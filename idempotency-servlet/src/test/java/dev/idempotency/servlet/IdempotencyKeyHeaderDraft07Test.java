@@ -46,6 +46,7 @@ class IdempotencyKeyHeaderDraft07Test {
         new TestServer(
             with.apply(
                     TestServer.everything(engine)
+                        .describedBy(java.net.URI.create("https://docs.example/"))
                         .everyRoute(RoutePolicy.required().rejectInFlight().ttl(TTL)))
                 .build(),
             (request, response) -> {
@@ -85,10 +86,10 @@ class IdempotencyKeyHeaderDraft07Test {
     assertThat(answer.headers().firstValue("Content-Type").orElseThrow())
         .startsWith("application/problem+json");
     assertThat(answer.body())
-        .contains("\"type\":\"https://idempotency.dev/problems/" + name + "\"")
+        .contains("\"type\":\"urn:idempotency-key:problem:" + name + "\"")
         .contains("\"title\":\"", "\"detail\":\"");
     assertThat(answer.headers().firstValue("Link"))
-        .contains("<https://idempotency.dev/problems/" + name + ">; rel=\"describedby\"");
+        .contains("<https://docs.example/" + name + ">; rel=\"describedby\"");
   }
 
   @Test

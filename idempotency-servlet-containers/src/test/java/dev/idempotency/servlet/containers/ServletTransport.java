@@ -30,7 +30,7 @@ import java.util.regex.Pattern;
 record ServletTransport(Container container, HttpClient.Version version) implements Transport {
 
   private static final String CALLER = "X-Caller";
-  private static final Pattern PROBLEM = Pattern.compile("idempotency\\.dev/problems/([a-z-]+)");
+  private static final Pattern PROBLEM = Pattern.compile("urn:idempotency-key:problem:([a-z-]+)");
 
   @Override
   public String toString() {
