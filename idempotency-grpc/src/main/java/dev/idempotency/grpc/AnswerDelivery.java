@@ -65,7 +65,7 @@ record AnswerDelivery<ReqT, RespT>(
   private static void endInDoubt(OwnedExecution execution) {
     try {
       var unused = execution.inDoubt();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.log(System.Logger.Level.DEBUG, "the execution was ended by what failed", e);
     }
   }
@@ -88,7 +88,7 @@ record AnswerDelivery<ReqT, RespT>(
 
   private void own(RecordedAnswer answer, List<MarshalledMessage<RespT>> messages) {
     answer.headers().ifPresent(call::sendHeaders);
-    messages.forEach(message -> call.sendMessage(message.message()));
+    messages.forEach(message -> call.sendMessage(message.messageOrOriginal()));
     call.close(answer.status(), answer.trailers());
   }
 
@@ -141,7 +141,7 @@ record AnswerDelivery<ReqT, RespT>(
   private void sending(Runnable send) {
     try {
       send.run();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       if (call.isCancelled()) {
         return;
       }

@@ -85,12 +85,21 @@ final class CallClaim<ReqT, RespT> {
       var unusedCancellation = gone.thenRun(() -> decision.cancel(false));
     } else if (decision.join() instanceof Decision.Proceed proceed) {
       if (onCallThread) {
-        handler.execute(() -> handler.start(proceed.execution(), request));
+        startHere(proceed.execution(), request);
       } else {
         handOver(proceed.execution(), request, handlers, false);
       }
     } else {
       answers.answer(decision.join());
+    }
+  }
+
+  private void startHere(OwnedExecution execution, ReqT request) {
+    OnceTask start = new OnceTask(() -> handler.start(execution, request));
+    try {
+      handler.execute(start);
+    } catch (Throwable thrown) {
+      giveUp(start, execution, () -> answers.failed(thrown));
     }
   }
 

@@ -152,7 +152,7 @@ final class CallThreads {
   void store(Runnable write) {
     OnceTask task = new OnceTask(write);
     if (!storingIsOwn) {
-      task.watchedBy(afterPatience(() -> spare(task)));
+      watch(task);
     }
     boolean mustNotBlock = EventLoops.isCurrent() || Thread.currentThread() instanceof TimerThread;
     handle(
@@ -165,6 +165,15 @@ final class CallThreads {
             task.run();
           }
         });
+  }
+
+  private void watch(OnceTask task) {
+    try {
+      task.watchedBy(afterPatience(() -> spare(task)));
+    } catch (RuntimeException | Error e) {
+      // Without a timer it cannot be seen whether the executor drops the task.
+      task.run();
+    }
   }
 
   /** Runs a task after a while, on a thread that must not be blocked. */

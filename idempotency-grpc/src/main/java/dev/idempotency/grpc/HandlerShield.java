@@ -7,19 +7,23 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Keeps from handlers that their client has gone, and gives them a limit of their own instead: a
- * transfer that has begun is better finished than torn. Thread-safe.
+ * transfer that has begun is better finished than torn. Immutable.
  *
- * @param limit from a handler's start
+ * @param limit of a handler
+ * @param fromStart whether the limit begins with the handler, or when its client has gone
  */
-record HandlerShield(Duration limit) {
+record HandlerShield(Duration limit, boolean fromStart) {
 
   /**
-   * A context with the same values that ends with the limit alone. Calls to other services that the
-   * handler makes in it have the limit as their deadline.
+   * A context with the same values that does not end with the call. With a limit from the start, it
+   * is the deadline of the calls to other services that the handler makes in it.
    *
-   * @param timer ends it
+   * @param timer ends it at such a limit
    */
   Context.CancellableContext fork(Context context, ScheduledExecutorService timer) {
-    return context.fork().withDeadlineAfter(limit.toNanos(), TimeUnit.NANOSECONDS, timer);
+    Context fork = context.fork();
+    return fromStart
+        ? fork.withDeadlineAfter(limit.toNanos(), TimeUnit.NANOSECONDS, timer)
+        : fork.withCancellation();
   }
 }

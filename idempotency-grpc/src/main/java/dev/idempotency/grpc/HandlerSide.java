@@ -8,6 +8,7 @@ import io.grpc.ServerCallHandler;
 import io.grpc.SynchronizationContext;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -152,14 +153,24 @@ final class HandlerSide<ReqT, RespT> {
       HandlerShield shield, Context running, RecordingCall<ReqT, RespT> recording) {
     Context.CancellableContext fork = shield.fork(running, settings.threads().timer());
     StartedCall<ReqT, RespT> shielded = new StartedCall<>(fork, recording, shield.limit(), true);
-    fork.addListener(
-        unused -> {
+    Runnable limitOver =
+        () -> {
           if (shielded.limitOver()) {
+            fork.cancel(null);
             // Not on the one thread that keeps the limits of all calls: onCancel may block.
             settings.threads().spare(() -> queue.execute(shielded::cancelHandler));
           }
-        },
-        Runnable::run);
+        };
+    if (shield.fromStart()) {
+      fork.addListener(unused -> limitOver.run(), Runnable::run);
+    } else {
+      var unused =
+          gone.thenRun(
+              () -> {
+                Future<?> timer = settings.threads().after(shield.limit(), limitOver);
+                recording.onEnd(() -> timer.cancel(false));
+              });
+    }
     // Its timer goes with it.
     recording.onEnd(() -> fork.cancel(null));
     return shielded;

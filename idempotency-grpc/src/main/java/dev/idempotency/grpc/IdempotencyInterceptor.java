@@ -380,9 +380,10 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
 
     /**
      * Keeps from handlers that their client has gone or that its deadline has passed; default off,
-     * but on, with {@link #limitAfterCancel} as the limit, for coroutines of grpc-kotlin: those end
-     * where they stand when their call is cancelled. They are recognised in services given to
-     * {@link IdempotencyInterceptor#intercept(BindableService)}, and where no other interceptor is
+     * but on for coroutines of grpc-kotlin, which end where they stand when their call is
+     * cancelled: their limit is {@link #limitAfterCancel}, and begins when the client has gone.
+     * They are recognised in services given to {@link
+     * IdempotencyInterceptor#intercept(BindableService)}, and where no other interceptor is
      * between. Their {@link Context} has the same values, but its only deadline is the limit, and
      * their call is not cancelled. A handler that has not closed the call within the limit is
      * cancelled, and the key is in doubt; {@link #limitAfterCancel} does not count then.
@@ -464,7 +465,7 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
               asynchronousClaims,
               inFlightCode,
               limitAfterCancel,
-              Optional.ofNullable(shieldLimit).map(HandlerShield::new),
+              Optional.ofNullable(shieldLimit).map(limit -> new HandlerShield(limit, true)),
               new Coroutines(),
               exceptions,
               errorDomain),

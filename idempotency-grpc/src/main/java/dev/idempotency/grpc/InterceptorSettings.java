@@ -34,10 +34,10 @@ record InterceptorSettings(
     ExceptionMapper exceptions,
     String errorDomain) {
 
-  /** The shield of a handler: as set, and by default for coroutines, which end when cancelled. */
+  /** The shield of a handler: as set, else for coroutines, which end when they are cancelled. */
   Optional<HandlerShield> shieldOf(MethodPlan<?> plan, ServerCallHandler<?, ?> handler) {
     return shield.isPresent() || !coroutines.include(plan.method(), handler)
         ? shield
-        : Optional.of(new HandlerShield(limitAfterCancel));
+        : Optional.of(new HandlerShield(limitAfterCancel, false));
   }
 }

@@ -36,4 +36,13 @@ record MarshalledMessage<T>(Marshaller<T> marshaller, T original, byte[] bytes) 
         ? original
         : marshaller.parse(new ByteArrayInputStream(bytes));
   }
+
+  /** As {@link #message()}; the original, whatever it is by now, if the marshaller cannot parse. */
+  T messageOrOriginal() {
+    try {
+      return message();
+    } catch (RuntimeException e) {
+      return original;
+    }
+  }
 }

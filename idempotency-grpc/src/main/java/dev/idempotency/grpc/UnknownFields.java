@@ -13,7 +13,7 @@ final class UnknownFields {
 
   /** The full name of the first message, at any depth, with fields that the schema lacks. */
   static Optional<String> in(Message message) {
-    if (!message.getUnknownFields().isEmpty()) {
+    if (!message.getUnknownFields().asMap().isEmpty()) {
       return Optional.of(message.getDescriptorForType().getFullName());
     }
     for (Map.Entry<FieldDescriptor, Object> set : message.getAllFields().entrySet()) {

@@ -167,6 +167,25 @@ class GrpcGuideTest {
   }
 
   @Test
+  void snippetsForOtherServersAreThoseOfTheirTests() throws Exception {
+    Path peers = Path.of("..", "idempotency-grpc-peers", "src", "test", "java");
+    StringBuilder sources = new StringBuilder();
+    try (var files = Files.walk(peers)) {
+      files
+          .filter(file -> file.toString().endsWith(".java"))
+          .map(GrpcGuideTest::read)
+          .forEach(sources::append);
+    }
+    String tested = flat(sources.toString());
+    for (String part : List.of("Spring gRPC", "Armeria", "Kotlin")) {
+      String section = GUIDE.split("## " + part + "\n")[1].split("\n## ")[0];
+      assertThat(found("(?s)```java\n(.*?)```", section))
+          .hasSize(1)
+          .allSatisfy(snippet -> assertThat(tested).contains(flat(snippet)));
+    }
+  }
+
+  @Test
   void theMavenSnippetsAreThoseOfTheExampleThatIsBuilt() {
     String pom = flat(read(Path.of("..", "examples", "transfer-service", "pom.xml")));
     assertThat(found("(?s)```xml\n(.*?)```", GUIDE))
@@ -179,7 +198,11 @@ class GrpcGuideTest {
   }
 
   private static String flat(String text) {
-    return text.lines().map(String::strip).collect(Collectors.joining("\n")).strip();
+    return text.lines()
+        .map(String::strip)
+        .filter(line -> !line.isEmpty())
+        .collect(Collectors.joining("\n"))
+        .strip();
   }
 
   private static String read(Path file) {
