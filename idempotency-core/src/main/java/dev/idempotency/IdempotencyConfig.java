@@ -1,6 +1,7 @@
 package dev.idempotency;
 
 import dev.idempotency.store.ClaimRequest;
+import dev.idempotency.store.Outcome;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
 import java.util.Optional;
@@ -126,7 +127,7 @@ public final class IdempotencyConfig {
     private Duration clockSkew = Duration.ofMinutes(5);
     private KeyTime keyTime = KeyTime.uuid();
     // A body of 1 MiB, and what an adapter keeps beside it.
-    private int maxOutcomeBytes = (1024 + 64) * 1024;
+    private int maxOutcomeBytes = Outcome.DEFAULT_MAX_BYTES;
     private int maxWaiters = 10_000;
     private Duration sweepEvery = Duration.ofMillis(200);
     private int maxPending = 10_000;

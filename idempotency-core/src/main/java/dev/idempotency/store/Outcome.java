@@ -16,6 +16,11 @@ public final class Outcome {
   /** Longest accepted format name, in characters. */
   public static final int MAX_FORMAT_LENGTH = 64;
 
+  /**
+   * Default bound of the size of an outcome, in bytes, of the engine and of stores: 1 MiB + 64 KiB.
+   */
+  public static final int DEFAULT_MAX_BYTES = (1024 + 64) * 1024;
+
   private final String format;
   private final byte[] bytes;
   private final boolean tombstone;

@@ -1,5 +1,6 @@
 package dev.idempotency.store.redis;
 
+import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
@@ -30,7 +31,7 @@ public final class RedisStoreBuilder {
   private int poolSize = 64;
   private int attempts = 2;
   private int compressFrom = 1024;
-  private int maxOutcomeBytes = 1024 * 1024;
+  private int maxOutcomeBytes = Outcome.DEFAULT_MAX_BYTES;
   private Duration releasedTtl = Duration.ofMinutes(1);
   private @Nullable PayloadEncryption encryption;
   private TimeSource timeSource = TimeSource.system();

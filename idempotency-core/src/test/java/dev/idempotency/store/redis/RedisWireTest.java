@@ -317,7 +317,7 @@ class RedisWireTest {
     try (RedisIdempotencyStore small = store().maxOutcomeBytes(1_000).build()) {
       assertThatThrownBy(() -> IdempotencyEngine.create(small, IdempotencyConfig.defaults()))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("1048576 > 1000");
+          .hasMessageContaining(Outcome.DEFAULT_MAX_BYTES + " > 1000");
     }
   }
 
