@@ -81,16 +81,24 @@ class HandOverTest {
   @Test
   void handlerRunsOnceWhenTheExecutorRunsItsTaskTwice() throws Exception {
     FaultyExecutor executor = new FaultyExecutor();
+    CountDownLatch ranTwice = new CountDownLatch(1);
     executor.fault.set(
         task ->
             () -> {
               task.run();
               task.run();
+              ranTwice.countDown();
             });
+    AtomicReference<io.grpc.stub.StreamObserver<Payment>> running = new AtomicReference<>();
     try (WalletServer server = server(s -> s.handlerExecutor(executor).executor(executor))) {
-      assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-1");
-      assertThat(server.pay(WalletServer.request("k", 1)).replayed()).isTrue();
+      server.wallet.answer = (effect, amount, observer) -> running.set(observer);
+      var call =
+          WalletServiceGrpc.newFutureStub(server.channel()).pay(WalletServer.request("k", 1));
+      TwelveRulesTest.await(ranTwice);
       assertThat(server.wallet.effects).hasValue(1);
+      Wallet.PAID.to(1, 1, running.get());
+      assertThat(call.get(10, TimeUnit.SECONDS).getId()).isEqualTo("p-1");
+      assertThat(server.pay(WalletServer.request("k", 1)).replayed()).isTrue();
     }
   }
 
