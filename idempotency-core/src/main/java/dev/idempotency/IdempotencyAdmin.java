@@ -3,16 +3,22 @@ package dev.idempotency;
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.Outcome;
+import dev.idempotency.store.RecordDirectory;
+import dev.idempotency.store.RecordPage;
+import dev.idempotency.store.RecordState;
+import dev.idempotency.store.RecordSummary;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
- * What an operator can do with one key: look, decide how an abandoned execution ended, forget.
+ * What an operator can do: list keys, look at one, decide how an abandoned execution ended, forget.
  *
- * <p>The key must be given with the scope that the request had. Thread-safe; calls block on the
- * store and throw {@link StoreException} if it cannot answer.
+ * <p>A key is given with the scope that the request had, or by its digest, which logs show.
+ * Thread-safe; calls block on the store and throw {@link StoreException} if it cannot answer.
  */
 public final class IdempotencyAdmin {
 
@@ -38,12 +44,7 @@ public final class IdempotencyAdmin {
    * @throws IllegalArgumentException for any other resolution
    */
   public boolean resolve(IdempotencyKey key, OutcomeResolver.Resolution resolution) {
-    if (!(resolution instanceof OutcomeResolver.Resolution.Completed)
-        && !(resolution instanceof OutcomeResolver.Resolution.NotExecuted)) {
-      throw new IllegalArgumentException(
-          "an operator's resolution must be Completed or NotExecuted; to change nothing, do"
-              + " nothing");
-    }
+    Optional<Outcome> outcome = requireDecided(resolution);
     if (!(find(key).orElse(null) instanceof StoredRecord.Abandoned abandoned)) {
       return false;
     }
@@ -55,13 +56,91 @@ public final class IdempotencyAdmin {
       return false;
     }
     LOG.log(System.Logger.Level.INFO, "{0} was resolved by an operator", key);
-    if (resolution instanceof OutcomeResolver.Resolution.Completed completed) {
-      engine.store().complete(acquired.lease(), completed.outcome());
+    if (outcome.isPresent()) {
+      engine.store().complete(acquired.lease(), outcome.get());
     } else {
       engine.store().release(acquired.lease());
     }
     engine.waiters().wake(key);
     return true;
+  }
+
+  /**
+   * Lists records, part by part, for example the abandoned ones. On Redis each part is a bounded
+   * number of {@code SCAN} steps over all keys of the database, and reads no outcome.
+   *
+   * @param states wanted
+   * @param cursor {@link RecordDirectory#START}, or {@link RecordPage#next()} of the part before
+   * @param limit about how many records at most, 1 to {@link RecordDirectory#MAX_PAGE}
+   * @throws UnsupportedOperationException if the store has no {@link RecordDirectory}
+   */
+  public RecordPage list(Set<RecordState> states, String cursor, int limit) {
+    return directory().list(states, cursor, limit);
+  }
+
+  /**
+   * What stands for the key with a digest, as logs show it in full; empty if nothing does.
+   *
+   * @param digest {@link IdempotencyKey#digestHex()}
+   * @throws UnsupportedOperationException if the store has no {@link RecordDirectory}
+   */
+  public Optional<RecordSummary> find(String digest) {
+    return directory().find(digest);
+  }
+
+  /**
+   * As {@link #resolve(IdempotencyKey, OutcomeResolver.Resolution)}, for the key with a digest.
+   *
+   * @throws UnsupportedOperationException if the store has no {@link RecordDirectory}
+   */
+  public boolean resolve(String digest, OutcomeResolver.Resolution resolution) {
+    Optional<Outcome> outcome = requireDecided(resolution);
+    RecordSummary found = find(digest).orElse(null);
+    boolean resolved =
+        found != null
+            && found.state() == RecordState.ABANDONED
+            && directory().resolve(digest, found.fence(), outcome);
+    if (resolved) {
+      LOG.log(
+          System.Logger.Level.INFO, "the key with digest {0} was resolved by an operator", digest);
+      engine.waiters().wake(digest);
+    }
+    return resolved;
+  }
+
+  /**
+   * As {@link #forget(IdempotencyKey)}, for the key with a digest; also for a record that cannot be
+   * read.
+   *
+   * @throws UnsupportedOperationException if the store has no {@link RecordDirectory}
+   */
+  public boolean forget(String digest) {
+    boolean forgotten = directory().forget(digest);
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "the key with digest {0} was forgotten by an operator",
+        digest);
+    engine.waiters().wake(digest);
+    return forgotten;
+  }
+
+  private RecordDirectory directory() {
+    return engine
+        .store()
+        .directory()
+        .orElseThrow(
+            () -> new UnsupportedOperationException("this store cannot look up keys by digest"));
+  }
+
+  private static Optional<Outcome> requireDecided(OutcomeResolver.Resolution resolution) {
+    if (resolution instanceof OutcomeResolver.Resolution.Completed completed) {
+      return Optional.of(completed.outcome());
+    }
+    if (resolution instanceof OutcomeResolver.Resolution.NotExecuted) {
+      return Optional.empty();
+    }
+    throw new IllegalArgumentException(
+        "an operator's resolution must be Completed or NotExecuted; to change nothing, do nothing");
   }
 
   /**

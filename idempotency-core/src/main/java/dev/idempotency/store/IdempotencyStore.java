@@ -166,6 +166,13 @@ public interface IdempotencyStore extends AutoCloseable {
   boolean forget(IdempotencyKey key);
 
   /**
+   * The records by the digests of their keys, for operators; empty if the store has no such view.
+   */
+  default Optional<RecordDirectory> directory() {
+    return Optional.empty();
+  }
+
+  /**
    * The largest outcome that the store gives back, in bytes; the engine refuses to be configured
    * with a larger one. The default is no bound.
    */

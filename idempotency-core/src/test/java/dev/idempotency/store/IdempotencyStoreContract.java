@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
@@ -17,6 +18,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.opentest4j.TestAbortedException;
 
 /**
  * What every {@link IdempotencyStore} must do. A store's test extends it and says how time passes.
@@ -391,6 +393,104 @@ public abstract class IdempotencyStoreContract {
     }
     assertThat(store().complete(running, OUTCOME)).isEqualTo(new CompleteResult.Recorded());
     assertThat(store().find(List.of())).isEmpty();
+  }
+
+  private RecordDirectory directory() {
+    return store()
+        .directory()
+        .orElseThrow(() -> new TestAbortedException("this store has no directory"));
+  }
+
+  private List<RecordSummary> listed(Set<RecordState> states) {
+    List<RecordSummary> all = new ArrayList<>();
+    Optional<String> cursor = Optional.of(RecordDirectory.START);
+    while (cursor.isPresent()) {
+      RecordPage page = directory().list(states, cursor.get(), 5);
+      all.addAll(page.records());
+      cursor = page.next();
+    }
+    return all;
+  }
+
+  @Test
+  public void recordsAreListedPartByPartInTheWantedStates() {
+    List<String> inFlight = new ArrayList<>();
+    List<String> abandoned = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      IdempotencyKey each = IdempotencyKey.of("listed-" + i + key.value());
+      Lease lease = acquire(ClaimRequest.of(each, FINGERPRINT, LEASE, TTL));
+      if (i % 4 == 0) {
+        store().abandon(lease);
+        abandoned.add(each.digestHex());
+      } else {
+        inFlight.add(each.digestHex());
+      }
+    }
+    assertThat(listed(Set.of(RecordState.ABANDONED)))
+        .allSatisfy(each -> assertThat(each.state()).isEqualTo(RecordState.ABANDONED))
+        .extracting(RecordSummary::digest)
+        .containsAll(abandoned)
+        .doesNotContainAnyElementsOf(inFlight);
+    assertThat(listed(Set.of(RecordState.ABANDONED, RecordState.IN_FLIGHT)))
+        .extracting(RecordSummary::digest)
+        .containsAll(abandoned)
+        .containsAll(inFlight);
+  }
+
+  @Test
+  public void aRecordIsFoundByItsDigestWithoutItsOutcome() {
+    Lease lease = acquire();
+    RecordSummary open = directory().find(key.digestHex()).orElseThrow();
+    assertThat(open.state()).isEqualTo(RecordState.IN_FLIGHT);
+    assertThat(open.fence()).isEqualTo(lease.fence());
+    assertThat(open.attempt()).isEqualTo(1);
+    assertThat(open.leaseLeft().orElseThrow()).isPositive().isLessThanOrEqualTo(LEASE);
+    assertThat(open.expiresIn()).isPositive().isLessThanOrEqualTo(TTL);
+
+    store().complete(lease, OUTCOME);
+    RecordSummary completed = directory().find(key.digestHex()).orElseThrow();
+    assertThat(completed.state()).isEqualTo(RecordState.COMPLETED);
+    assertThat(completed.leaseLeft()).isEmpty();
+    assertThat(directory().find(IdempotencyKey.of("absent" + key.value()).digestHex())).isEmpty();
+  }
+
+  @Test
+  public void anAbandonedRecordIsResolvedByItsDigestOnce() {
+    Lease lease = acquire();
+    String digest = key.digestHex();
+    assertThat(directory().resolve(digest, lease.fence(), Optional.of(OUTCOME)))
+        .as("while its owner lives")
+        .isFalse();
+    store().abandon(lease);
+    assertThat(directory().resolve(digest, lease.fence() + 1, Optional.of(OUTCOME)))
+        .as("another fence")
+        .isFalse();
+
+    assertThat(directory().resolve(digest, lease.fence(), Optional.of(OUTCOME))).isTrue();
+
+    assertThat(store().claim(request()))
+        .isInstanceOfSatisfying(
+            StoredRecord.Completed.class,
+            completed -> {
+              assertThat(completed.outcome()).isEqualTo(OUTCOME);
+              assertThat(completed.fence()).isGreaterThan(lease.fence());
+            });
+    assertThat(store().complete(lease, OUTCOME)).isInstanceOf(CompleteResult.FencedOff.class);
+    assertThat(directory().resolve(digest, lease.fence(), Optional.empty())).isFalse();
+  }
+
+  @Test
+  public void whatWasNotExecutedIsFreedByItsDigest() {
+    Lease lease = acquire();
+    store().abandon(lease);
+
+    assertThat(directory().resolve(key.digestHex(), lease.fence(), Optional.empty())).isTrue();
+
+    Lease next = acquire();
+    assertThat(next.fence()).isGreaterThan(lease.fence());
+    assertThat(directory().forget(key.digestHex())).isTrue();
+    assertThat(directory().forget(key.digestHex())).isFalse();
+    assertThat(store().find(List.of(key)).get(0)).isEmpty();
   }
 
   @Test

@@ -9,7 +9,10 @@ import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.OwnerToken;
+import dev.idempotency.store.RecordDirectory;
+import dev.idempotency.store.RecordPage;
 import dev.idempotency.store.RecordState;
+import dev.idempotency.store.RecordSummary;
 import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
@@ -17,8 +20,10 @@ import dev.idempotency.store.TimeSource;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -347,6 +352,92 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     Entry removed = entries.remove(key);
     announce(key, removed);
     return removed != null && !removed.isExpiredAt(now);
+  }
+
+  @Override
+  public Optional<RecordDirectory> directory() {
+    return Optional.of(new Directory());
+  }
+
+  /** Looks at all entries for each part of a listing, and for each digest. */
+  private final class Directory implements RecordDirectory {
+
+    @Override
+    public RecordPage list(Set<RecordState> states, String cursor, int limit) {
+      if (limit < 1 || limit > MAX_PAGE) {
+        throw new IllegalArgumentException("limit must be 1 to " + MAX_PAGE + ", but is " + limit);
+      }
+      long now = ready();
+      // In the order of digests, which are spread evenly: a cursor is the last digest that was
+      // given.
+      List<RecordSummary> wanted =
+          entries.entrySet().stream()
+              .filter(each -> !each.getValue().isExpiredAt(now))
+              .filter(each -> states.contains(stateOf(each.getValue(), now)))
+              .map(each -> summary(each.getKey().digestHex(), each.getValue(), now))
+              .filter(each -> each.digest().compareTo(cursor) > 0)
+              .sorted(Comparator.comparing(RecordSummary::digest))
+              .limit(limit + 1L)
+              .toList();
+      return wanted.size() <= limit
+          ? new RecordPage(wanted, Optional.empty())
+          : new RecordPage(wanted.subList(0, limit), Optional.of(wanted.get(limit - 1).digest()));
+    }
+
+    private RecordSummary summary(String digest, Entry entry, long now) {
+      boolean open = entry.state == State.IN_FLIGHT || entry.state == State.ABANDONED;
+      return new RecordSummary(
+          digest,
+          stateOf(entry, now),
+          entry.fence,
+          entry.attempt,
+          Optional.of(entry.settledAt),
+          open ? Optional.of(Duration.ofNanos(entry.leaseEndNanos - now)) : Optional.empty(),
+          Duration.ofNanos(entry.expiryNanos - now));
+    }
+
+    private Optional<IdempotencyKey> key(String digest) {
+      return entries.keySet().stream().filter(key -> key.digestHex().equals(digest)).findFirst();
+    }
+
+    @Override
+    public Optional<RecordSummary> find(String digest) {
+      long now = ready();
+      return key(digest)
+          .flatMap(key -> Optional.ofNullable(entries.get(key)))
+          .filter(entry -> !entry.isExpiredAt(now))
+          .map(entry -> summary(digest, entry, now));
+    }
+
+    @Override
+    public boolean resolve(String digest, long fence, Optional<Outcome> outcome) {
+      long now = ready();
+      Optional<IdempotencyKey> key = key(digest);
+      @Nullable Entry entry = key.isEmpty() ? null : entries.get(key.get());
+      if (key.isEmpty()
+          || entry == null
+          || stateOf(entry, now) != RecordState.ABANDONED
+          || entry.fence != fence) {
+        return false;
+      }
+      Duration lease = entry.ttl.dividedBy(2);
+      ClaimRequest takeover =
+          ClaimRequest.of(key.get(), entry.fingerprint, lease, entry.ttl).takingOver(fence);
+      if (!(claim(takeover) instanceof Claim.Acquired acquired)) {
+        return false;
+      }
+      if (outcome.isPresent()) {
+        complete(acquired.lease(), outcome.get());
+      } else {
+        release(acquired.lease());
+      }
+      return true;
+    }
+
+    @Override
+    public boolean forget(String digest) {
+      return key(digest).map(InMemoryIdempotencyStore.this::forget).orElse(false);
+    }
   }
 
   @Override

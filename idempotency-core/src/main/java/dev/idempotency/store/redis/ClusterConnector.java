@@ -1,11 +1,14 @@
 package dev.idempotency.store.redis;
 
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.providers.ClusterConnectionProvider;
@@ -49,6 +52,25 @@ final class ClusterConnector {
   private static String node(ClusterConnectionProvider provider, byte[] redisKey) {
     HostAndPort node = provider.getNode(JedisClusterCRC16.getSlot(redisKey));
     return node == null ? "" : node.toString();
+  }
+
+  /**
+   * The connection pools of the primaries by their names. A replica that was asked for its keys
+   * answers too, so that is told by its role.
+   */
+  static Map<String, ConnectionPool> primaries(UnifiedJedis cluster) {
+    Map<String, ConnectionPool> primaries = new HashMap<>();
+    ((RedisClusterClient) cluster)
+        .getClusterNodes()
+        .forEach(
+            (name, pool) -> {
+              try (Connection connection = pool.getResource()) {
+                if (!new Jedis(connection).info("replication").contains("role:slave")) {
+                  primaries.put(name, pool);
+                }
+              }
+            });
+    return primaries;
   }
 
   /** The connection pools of all nodes. */

@@ -1,6 +1,7 @@
 package dev.idempotency.store.redis;
 
 import java.util.Collection;
+import java.util.Map;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.UnifiedJedis;
 
@@ -21,6 +22,11 @@ final class ClusterNodes {
       }
     }
     return false;
+  }
+
+  /** The connection pools of the primaries of a Cluster by their names. */
+  static Map<String, ConnectionPool> primaries(UnifiedJedis cluster) {
+    return ClusterConnector.primaries(cluster);
   }
 
   /** The connection pools of all nodes of a Cluster. */

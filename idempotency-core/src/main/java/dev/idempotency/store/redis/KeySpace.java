@@ -60,6 +60,12 @@ final class KeySpace {
         : Optional.empty();
   }
 
+  /** Matches the Redis keys of this key space, and perhaps more, in {@code SCAN}. */
+  byte[] pattern() {
+    return (new String(prefix, US_ASCII).replaceAll("[*?\\[\\]\\\\^-]", "\\\\$0") + "*")
+        .getBytes(US_ASCII);
+  }
+
   /** The channel on which ended keys are announced, each by its digest. */
   byte[] channel() {
     return channel.clone();

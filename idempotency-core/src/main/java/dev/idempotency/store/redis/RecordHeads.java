@@ -27,27 +27,37 @@ final class RecordHeads {
     }
     List<RecordState> states = new ArrayList<>(redisKeys.size());
     for (int i = 0; i < redisKeys.size(); i++) {
-      states.add(state(jedis, redisKeys.get(i), heads.get(i), lifetimes.get(i), reader));
+      states.add(
+          reader.state(
+              headOf(jedis, redisKeys.get(i), heads.get(i)),
+              lifetimeOf(jedis, redisKeys.get(i), lifetimes.get(i))));
     }
     return states;
   }
 
-  private static RecordState state(
-      UnifiedJedis jedis,
-      byte[] key,
-      Response<byte[]> head,
-      Response<Long> lifetime,
-      RecordReader reader) {
+  /** What is no string has a head that nobody can read. */
+  private static final byte[] NO_STRING = new byte[1];
+
+  /** The head that was asked for in a pipeline; one byte where the value is not a string. */
+  static byte[] headOf(UnifiedJedis jedis, byte[] key, Response<byte[]> head) {
     try {
-      return reader.state(head.get(), lifetime.get());
+      return head.get();
     } catch (JedisRedirectionException e) {
       // A pipeline does not follow a slot that has moved; a single command does.
-      return reader.state(jedis.getrange(key, 0, RecordHeader.LENGTH - 1), jedis.pttl(key));
+      return jedis.getrange(key, 0, RecordHeader.LENGTH - 1);
     } catch (JedisDataException e) {
       if (String.valueOf(e.getMessage()).startsWith("WRONGTYPE")) {
-        return RecordState.UNREADABLE;
+        return NO_STRING;
       }
       throw e;
+    }
+  }
+
+  static long lifetimeOf(UnifiedJedis jedis, byte[] key, Response<Long> lifetime) {
+    try {
+      return lifetime.get();
+    } catch (JedisRedirectionException e) {
+      return jedis.pttl(key);
     }
   }
 }

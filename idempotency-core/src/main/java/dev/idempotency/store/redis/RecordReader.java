@@ -1,10 +1,13 @@
 package dev.idempotency.store.redis;
 
 import dev.idempotency.store.RecordState;
+import dev.idempotency.store.RecordSummary;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HexFormat;
+import java.util.Optional;
 
 /**
  * Turns stored values into records of the SPI. Immutable and thread-safe.
@@ -62,6 +65,35 @@ record RecordReader(KeySpace keys, PayloadCodec payloads) {
           new StoredRecord.InFlight(
               header.fingerprint(), header.fence(), Duration.ofMillis(header.leaseMillis()));
     };
+  }
+
+  /**
+   * What an operator sees of a record; empty if there is none, or the Redis key is not of this key
+   * space.
+   */
+  Optional<RecordSummary> summary(byte[] redisKey, byte[] head, long pttl) {
+    RecordState state = state(head, pttl);
+    Optional<byte[]> digest = keys.digest(redisKey);
+    if (state == RecordState.ABSENT || digest.isEmpty()) {
+      return Optional.empty();
+    }
+    String hex = HexFormat.of().formatHex(digest.get());
+    Duration expiresIn = Duration.ofMillis(pttl);
+    if (state == RecordState.UNREADABLE) {
+      return Optional.of(
+          new RecordSummary(hex, state, 0, 0, Optional.empty(), Optional.empty(), expiresIn));
+    }
+    RecordHeader header = parse(head);
+    boolean open = header.state() == RecordHeader.State.IN_FLIGHT;
+    return Optional.of(
+        new RecordSummary(
+            hex,
+            state,
+            header.fence(),
+            header.attempt(),
+            Optional.of(Instant.ofEpochMilli(header.writtenAtMillis())),
+            open ? Optional.of(Duration.ofMillis(header.leaseLeft(pttl))) : Optional.empty(),
+            expiresIn));
   }
 
   /** The state that the head of a value shows; empty is no record. */

@@ -9,6 +9,7 @@ import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.store.RecordDirectory;
 import dev.idempotency.store.RecordState;
 import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.RenewResult;
@@ -460,6 +461,11 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   public boolean forget(IdempotencyKey key) {
     byte[] redisKey = keys.redisKey(key);
     return calls.call("forget", () -> jedis.del(redisKey) == 1);
+  }
+
+  @Override
+  public Optional<RecordDirectory> directory() {
+    return Optional.of(new RedisDirectory(jedis, reader, calls, replicas, time, releasedTtl));
   }
 
   @Override

@@ -165,8 +165,9 @@ public final class RedisStoreBuilder {
   }
 
   /**
-   * Largest outcome that is read back, in bytes; default 1 MiB, as that of the engine, which must
-   * not be larger. A record that is, or inflates to, more is refused as corrupt.
+   * Largest outcome that is read back, in bytes; default {@link Outcome#DEFAULT_MAX_BYTES}, as that
+   * of the engine, which must not be larger. A record that is, or inflates to, more is refused as
+   * corrupt.
    */
   public RedisStoreBuilder maxOutcomeBytes(int bytes) {
     if (bytes < 1 || bytes > MAX_OUTCOME_BYTES) {
