@@ -17,6 +17,7 @@ final class Answers {
   private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
 
   private static final String ALLOW_ORIGIN = "Access-Control-Allow-Origin";
+  private static final int PIECE = 4 * 1024;
   private static final String REPLAYED = "Idempotent-Replayed";
 
   private final FilterSettings settings;
@@ -166,15 +167,21 @@ final class Answers {
     settings.expiresHeader().ifPresent(name -> response.setHeader(name, HttpDate.of(expiresAt)));
   }
 
-  /** Sends a whole body. */
+  /**
+   * Sends a whole body. One that fits into the container's buffer is not committed, so that filters
+   * in front can still set fields.
+   */
   static void body(HttpServletResponse response, byte[] body) throws IOException {
     int status = response.getStatus();
     // RFC 9110 section 6.4.1: these have no content, and no length of one.
     if (status == HttpServletResponse.SC_NO_CONTENT
-        || status == HttpServletResponse.SC_NOT_MODIFIED) {
+        || status == HttpServletResponse.SC_NOT_MODIFIED
+        || body.length == 0) {
       return;
     }
-    response.setContentLength(body.length);
+    if (body.length > response.getBufferSize()) {
+      response.setContentLength(body.length);
+    }
     OutputStream out;
     try {
       out = response.getOutputStream();
@@ -182,6 +189,9 @@ final class Answers {
       // Somebody in front, or a handler that failed, has opened the writer.
       out = new DecodingStream(response.getWriter(), UTF_8);
     }
-    out.write(body);
+    // In pieces, because Jetty commits for one large write what it buffers for many small ones.
+    for (int from = 0; from < body.length; from += PIECE) {
+      out.write(body, from, Math.min(PIECE, body.length - from));
+    }
   }
 }
