@@ -41,7 +41,8 @@ import org.junit.jupiter.api.function.Executable;
 
 /**
  * Generated programs give the same answer, and observe the same, with a key as without one. A
- * program that fails is printed with its seed; {@code -Ddifferential.seed=N} runs it alone.
+ * program that fails is printed with its seed; {@code -Ddifferential.seed=N} runs it alone, and
+ * {@code -Ddifferential.programs=N} says how many the long run has.
  */
 class DifferentialTest {
 
@@ -77,13 +78,13 @@ class DifferentialTest {
   @Timeout(120)
   void withAKeyAsWithoutOne() {
     Long only = Long.getLong("differential.seed");
-    compare(only == null ? LongStream.range(0, 300) : LongStream.of(only));
+    compare(only == null ? LongStream.range(0, 200) : LongStream.of(only));
   }
 
   @Test
   @Tag("soak")
   void withAKeyAsWithoutOneForManyPrograms() {
-    compare(LongStream.range(300, 5_000));
+    compare(LongStream.range(200, Long.getLong("differential.programs", 5_000)));
   }
 
   private void compare(LongStream seeds) {
