@@ -54,6 +54,11 @@ class BodyChangedInFrontTest extends WithAndWithoutKey {
     }
 
     @Override
+    public int read(byte[] bytes, int offset, int length) throws IOException {
+      return in.read(bytes, offset, length);
+    }
+
+    @Override
     public boolean isFinished() {
       return false;
     }

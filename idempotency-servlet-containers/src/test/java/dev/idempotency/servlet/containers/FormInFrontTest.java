@@ -1,5 +1,6 @@
 package dev.idempotency.servlet.containers;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import jakarta.servlet.Filter;
@@ -50,7 +51,7 @@ class FormInFrontTest extends WithAndWithoutKey {
   void aPatchWhoseFormWasReadInFrontIsComparedAndHandedOn() throws Exception {
     serveBehind(
         (request, response, chain) -> {
-          String body = new String(request.getInputStream().readAllBytes());
+          String body = new String(request.getInputStream().readAllBytes(), UTF_8);
           Map<String, String[]> fields =
               Map.of(body.split("=")[0], new String[] {body.split("=")[1]});
           chain.doFilter(
