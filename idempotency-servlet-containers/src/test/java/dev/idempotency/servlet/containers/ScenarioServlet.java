@@ -34,7 +34,11 @@ final class ScenarioServlet extends HttpServlet {
   protected void doPost(HttpServletRequest request, HttpServletResponse response)
       throws ServletException, IOException {
     try {
-      handler.handle(new ServletWork(request, response));
+      // As applications do. Jetty cancels an HTTP/2 stream (RST_STREAM) that is answered before its
+      // request's body was read, and the client of JDK 25 then drops the whole answer: 80 of 3,000
+      // calls on a busy machine, with no filter at all.
+      byte[] body = request.getInputStream().readAllBytes();
+      handler.handle(new ServletWork(request, response, body));
     } catch (IOException | RuntimeException e) {
       throw e;
     } catch (Exception e) {
@@ -46,16 +50,18 @@ final class ScenarioServlet extends HttpServlet {
 
     private final HttpServletRequest request;
     private final HttpServletResponse response;
+    private final byte[] body;
     private @Nullable AsyncContext async;
 
-    ServletWork(HttpServletRequest request, HttpServletResponse response) {
+    ServletWork(HttpServletRequest request, HttpServletResponse response, byte[] body) {
       this.request = request;
       this.response = response;
+      this.body = body;
     }
 
     @Override
-    public byte[] body() throws IOException {
-      return request.getInputStream().readAllBytes();
+    public byte[] body() {
+      return body.clone();
     }
 
     @Override
