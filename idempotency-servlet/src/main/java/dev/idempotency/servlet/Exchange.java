@@ -7,6 +7,7 @@ import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
+import jakarta.servlet.ServletResponseWrapper;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
@@ -34,7 +35,7 @@ final class Exchange {
   private final BufferedResponse response;
   private final HandlerExecution execution;
   private final Instant expiresAt;
-  private final LateEnds lateEnds;
+  private final Host host;
   private final AtomicBoolean answered = new AtomicBoolean();
   private final AtomicReference<Entry> entry = new AtomicReference<>(Entry.EXPECTED);
   private final StreamListeners listeners = new StreamListeners(this::startListener);
@@ -42,6 +43,8 @@ final class Exchange {
   private volatile boolean startedInThisDispatch;
   private volatile boolean inside;
   private volatile boolean sent;
+  private volatile boolean waited;
+  private volatile @Nullable HttpServletResponse through;
   private volatile boolean clientGone;
   private volatile boolean containerEnded;
   private volatile LateEnds.@Nullable Pending lateEnd;
@@ -55,7 +58,7 @@ final class Exchange {
 
   Exchange(
       FilterSettings settings,
-      LateEnds lateEnds,
+      Host host,
       Endings endings,
       KeyedRequest request,
       BufferedResponse response,
@@ -64,7 +67,7 @@ final class Exchange {
     this.settings = settings;
     this.endings = endings;
     this.answers = new Answers(settings);
-    this.lateEnds = lateEnds;
+    this.host = host;
     this.request = request;
     this.response = response;
     this.execution = new HandlerExecution(execution);
@@ -95,18 +98,29 @@ final class Exchange {
   boolean run(FilterChain chain, ServletRequest asSeen, HttpServletResponse behind)
       throws IOException, ServletException {
     callOffLateEnd();
-    if (entry.compareAndSet(Entry.EXPECTED, Entry.ENTERED)) {
-      response.continueOn(behind);
-      enter(chain, asSeen, response);
-      return true;
+    boolean held = isHeld(behind);
+    HttpServletResponse inFront = held ? request.answer() : behind;
+    if (waited && ArrivingResponse.isEnded(inFront)) {
+      neverRan();
     }
-    if (entry.get() == Entry.GIVEN_UP) {
+    if (!isEntered()) {
       return false;
     }
-    response.continueOn(behind);
+    through = waited ? ArrivingResponse.of(inFront) : inFront;
+    response.continueOn(through);
     ExchangeAsyncContext dispatched = async;
-    enter(chain, asSeen, dispatched == null ? response : dispatched.getResponse());
+    ServletResponse handlers = dispatched == null ? response : dispatched.getResponse();
+    enter(chain, asSeen, held ? behind : handlers);
     return true;
+  }
+
+  private boolean isHeld(ServletResponse answer) {
+    return answer == response
+        || (answer instanceof ServletResponseWrapper wrapper && wrapper.isWrapperFor(response));
+  }
+
+  private boolean isEntered() {
+    return entry.compareAndSet(Entry.EXPECTED, Entry.ENTERED) || entry.get() == Entry.ENTERED;
   }
 
   private void enter(FilterChain chain, ServletRequest asSeen, ServletResponse answer)
@@ -127,6 +141,15 @@ final class Exchange {
     listeners.dispatchEnds();
     if (!startedInThisDispatch) {
       finish();
+      ensureArrival();
+    }
+  }
+
+  /** A filter in front may be over, and hold back what is written to its response. */
+  void ensureArrival() throws IOException {
+    HttpServletResponse written = through;
+    if (written != null && !clientGone) {
+      ArrivingResponse.ensure(written);
     }
   }
 
@@ -338,8 +361,8 @@ final class Exchange {
   void clientGone(long millis) {
     clientGone = true;
     endLater(
-        lateEnds.after(
-            millis > 0 ? Duration.ofMillis(millis) : LIMIT_OF_CONTAINER, this::endUnseen));
+        host.lateEnds()
+            .after(millis > 0 ? Duration.ofMillis(millis) : LIMIT_OF_CONTAINER, this::endUnseen));
     response.detach();
   }
 
@@ -349,7 +372,21 @@ final class Exchange {
    * @param limit after which nothing is run for it any more
    */
   void expectEntry(Duration limit) {
-    endLater(lateEnds.afterOrWhenDestroyed(limit, this::neverRan));
+    waited = true;
+    endLater(host.lateEnds().afterOrWhenDestroyed(limit, () -> dispatchIsLost(0)));
+  }
+
+  /**
+   * A dispatch that the container accepted did not come to us.
+   *
+   * @param status that the client got, or 0
+   */
+  private void dispatchIsLost(int status) {
+    if (host.dispatchesComeBack() || endings.of(status, false) == Ending.RELEASED) {
+      neverRan();
+    } else if (entry.compareAndSet(Entry.EXPECTED, Entry.GIVEN_UP) && answer()) {
+      execution.endInDoubt();
+    }
   }
 
   private void endLater(LateEnds.Pending pending) {
@@ -403,7 +440,7 @@ final class Exchange {
           execution.key(),
           Integer.toString(status));
     }
-    neverRan();
+    dispatchIsLost(status);
     if (!clientGone && answer()) {
       response.body().ignoreMore();
       execution.endInDoubt();
@@ -427,7 +464,7 @@ final class Exchange {
   /** A container that dispatches past the filter must not send an empty success. */
   void expectDispatch() {
     if (!answered.get()) {
-      endLater(lateEnds.after(LIMIT_OF_CONTAINER, this::endUnseen));
+      endLater(host.lateEnds().after(LIMIT_OF_CONTAINER, this::endUnseen));
       response.statusUnlessAnswered(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
     }
   }
@@ -435,7 +472,9 @@ final class Exchange {
   AsyncContext startAsync(ServletRequest started, ServletResponse answer, boolean original) {
     // Filters in front that act on a dispatch must reach the client: so they get the response that
     // they had, and the handler gets its own back when the dispatch comes to us.
-    AsyncContext container = request.startContainerAsync(started);
+    boolean comesBack = host.dispatchesComeBack();
+    AsyncContext container =
+        request.startContainerAsync(started, comesBack ? request.answer() : answer);
     ExchangeAsyncContext context =
         new ExchangeAsyncContext(this, container, started, answer, original);
     container.addListener(context.listener());

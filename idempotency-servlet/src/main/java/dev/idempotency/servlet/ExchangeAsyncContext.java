@@ -55,6 +55,7 @@ final class ExchangeAsyncContext implements AsyncContext {
   public void complete() {
     try {
       exchange.finish();
+      exchange.ensureArrival();
     } catch (IOException e) {
       LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
     } catch (IllegalStateException e) {

@@ -25,9 +25,9 @@ import org.jspecify.annotations.Nullable;
  *         .build();
  * }</pre>
  *
- * <p>Register it with {@code asyncSupported} and for the dispatcher types {@code REQUEST} and
- * {@code ASYNC}, behind authentication and in front of everything that reads bodies. The handler
- * finds its {@link HttpExecution} with {@link #execution}. Thread-safe.
+ * <p>Register it with {@code asyncSupported} and for the dispatcher types {@code REQUEST}, {@code
+ * ASYNC} and {@code FORWARD}, behind authentication and in front of everything that reads bodies.
+ * The handler finds its {@link HttpExecution} with {@link #execution}. Thread-safe.
  */
 public final class IdempotencyFilter implements Filter {
 
@@ -81,11 +81,19 @@ public final class IdempotencyFilter implements Filter {
     return request.getAttribute(EXCHANGE);
   }
 
-  /** Takes the settings from the init parameters, unless the filter was built by code. */
+  /**
+   * Takes the settings from the init parameters, unless the filter was built by code, and maps the
+   * filter for {@code ASYNC} and {@code FORWARD} wherever it is mapped for requests alone.
+   */
   @Override
   public void init(FilterConfig config) throws ServletException {
-    if (gate == null) {
-      gate = new RequestGate(InitParameters.read(config));
+    RequestGate ready = gate;
+    if (ready == null) {
+      ready = new RequestGate(InitParameters.read(config));
+      gate = ready;
+    }
+    if (OwnMappings.completed(config)) {
+      ready.host().dispatchesWillComeBack();
     }
   }
 

@@ -81,12 +81,28 @@ class KeyedRequest extends HttpServletRequestWrapper {
   public AsyncContext startAsync() {
     Exchange owner = exchange;
     // The container's own startAsync() would go on with the request whose body is gone.
-    return owner == null ? startToWait() : owner.startAsync(this, owner.response(), true);
+    return owner == null
+        ? startWithoutExchange(this, answer)
+        : owner.startAsync(this, owner.response(), true);
   }
 
-  /** On the response as it came to us, so that what filters in front do reaches the client. */
-  AsyncContext startToWait() {
-    return startWithoutExchange(this, answer);
+  /** The response as it came to us. */
+  HttpServletResponse answer() {
+    return answer;
+  }
+
+  /** What the container sends if nobody answers, whatever wrappers in front hold back. */
+  void presetStatus(int status) {
+    ArrivingResponse.container(answer).setStatus(status);
+  }
+
+  /**
+   * Starts to wait for a turn.
+   *
+   * @param response for filters in front that act on the dispatch at its end
+   */
+  AsyncContext startToWait(HttpServletResponse response) {
+    return startWithoutExchange(this, response);
   }
 
   @Override
@@ -98,18 +114,14 @@ class KeyedRequest extends HttpServletRequestWrapper {
   }
 
   /** The container's own, for the exchange; the share ends when that has ended. */
-  AsyncContext startContainerAsync(ServletRequest request) {
-    return startKeepingShare(request, answer);
-  }
-
-  private AsyncContext startKeepingShare(ServletRequest request, ServletResponse response) {
+  AsyncContext startContainerAsync(ServletRequest request, ServletResponse response) {
     AsyncContext context = super.startAsync(request, response);
     share.keep();
     return context;
   }
 
   private AsyncContext startWithoutExchange(ServletRequest request, ServletResponse response) {
-    AsyncContext context = startKeepingShare(request, response);
+    AsyncContext context = startContainerAsync(request, response);
     context.addListener(new EndOfShare());
     return context;
   }

@@ -24,7 +24,7 @@ final class RequestGate {
 
   private final FilterSettings settings;
   private final Answers answers;
-  private final LateEnds lateEnds = new LateEnds();
+  private final Host host = new Host();
 
   RequestGate(FilterSettings settings) {
     this.settings = settings;
@@ -80,9 +80,13 @@ final class RequestGate {
     }
   }
 
+  Host host() {
+    return host;
+  }
+
   /** The container takes the filter out of service. */
   void destroy() {
-    lateEnds.destroy();
+    host.lateEnds().destroy();
   }
 
   private void firstSeen(HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
@@ -183,12 +187,12 @@ final class RequestGate {
     if (!deciding.isDone()) {
       new WaitingRequest(
               settings,
-              lateEnds,
+              host,
               policy.endings(),
               request,
               response,
               deciding,
-              decision -> refuse(answer, request.origin(), decision))
+              (to, decision) -> refuse(to, request.origin(), decision))
           .start(policy.maxWait());
       return;
     }
@@ -215,7 +219,7 @@ final class RequestGate {
       exchange =
           new Exchange(
               settings,
-              lateEnds,
+              host,
               policy.endings(),
               request,
               response,

@@ -29,11 +29,11 @@ final class WaitingRequest implements AsyncListener {
   /** Puts a decision that does not run the handler into a response. */
   @FunctionalInterface
   interface Refusal {
-    void answer(Decision decision) throws IOException;
+    void answer(HttpServletResponse response, Decision decision) throws IOException;
   }
 
   private final FilterSettings settings;
-  private final LateEnds lateEnds;
+  private final Host host;
   private final Endings endings;
   private final KeyedRequest request;
   private final BufferedResponse response;
@@ -44,14 +44,14 @@ final class WaitingRequest implements AsyncListener {
 
   WaitingRequest(
       FilterSettings settings,
-      LateEnds lateEnds,
+      Host host,
       Endings endings,
       KeyedRequest request,
       BufferedResponse response,
       CompletableFuture<Decision> wait,
       Refusal refusal) {
     this.settings = settings;
-    this.lateEnds = lateEnds;
+    this.host = host;
     this.endings = endings;
     this.request = request;
     this.response = response;
@@ -64,8 +64,9 @@ final class WaitingRequest implements AsyncListener {
     AsyncContext context;
     try {
       // Preset, in case its dispatch never returns; later the response may be recycled.
-      response.statusUnlessAnswered(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
-      context = request.startToWait();
+      request.presetStatus(HttpServletResponse.SC_INTERNAL_SERVER_ERROR);
+      // Where the dispatch may go past us, what the handler answers must not leave unrecorded.
+      context = request.startToWait(host.dispatchesComeBack() ? request.answer() : response);
       context.setTimeout(maxWait.plus(GRACE).toMillis());
       context.addListener(this);
     } catch (RuntimeException | Error e) {
@@ -91,7 +92,7 @@ final class WaitingRequest implements AsyncListener {
         ours =
             new Exchange(
                 settings,
-                lateEnds,
+                host,
                 endings,
                 request,
                 response,
@@ -141,7 +142,12 @@ final class WaitingRequest implements AsyncListener {
       return;
     }
     try {
-      refusal.answer(decision);
+      HttpServletResponse inFront = request.answer();
+      if (!ArrivingResponse.isEnded(inFront)) {
+        HttpServletResponse arriving = ArrivingResponse.of(inFront);
+        refusal.answer(arriving, decision);
+        ArrivingResponse.ensure(arriving);
+      }
     } catch (IOException | IllegalStateException e) {
       LOG.log(System.Logger.Level.DEBUG, "the client disconnected before its answer", e);
     } finally {
