@@ -1,7 +1,6 @@
 package dev.idempotency.client;
 
 import java.io.IOException;
-import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -28,48 +27,11 @@ record HttpExchange(
    */
   record Received(HttpResponse<HeldBody> response, HeldBody body, Answer.Http answer, long end) {}
 
-  /** One attempt as it is sent. */
-  private record Outgoing(HttpRequest request, BodyStart start, long end) {
-
-    Received received(HttpResponse<HeldBody> response) {
-      return new Received(response, response.body(), answer(response), end);
-    }
-
-    private Answer.Http answer(HttpResponse<HeldBody> response) {
-      return Answer.Http.of(
-          response.statusCode(),
-          response.headers(),
-          response.body().prefix(HttpAnswers.MAX_READ),
-          redirected(response));
-    }
-
-    private boolean redirected(HttpResponse<?> response) {
-      return !response.uri().equals(request.uri())
-          || response
-              .previousResponse()
-              .filter(before -> before.statusCode() / 100 == 3)
-              .isPresent();
-    }
-
-    /** A time-out before anything of the body was sent is one of the connection. */
-    Throwable precise(Throwable failure) {
-      if (failure instanceof HttpTimeoutException
-          && !(failure instanceof HttpConnectTimeoutException)
-          && !start.begun()) {
-        HttpConnectTimeoutException before =
-            new HttpConnectTimeoutException("no connection within the time-out; nothing was sent");
-        before.initCause(failure);
-        return before;
-      }
-      return failure;
-    }
-  }
-
-  private Outgoing outgoing(Duration limit) {
+  private HttpAttempt outgoing(Duration limit) {
     BodyStart start = new BodyStart();
     HttpRequest.Builder attempt = request.newAttempt(start).timeout(limit);
     request.key().ifPresent(key -> attempt.setHeader(keyHeader.name(), keyHeader.format(key)));
-    return new Outgoing(attempt.build(), start, settings.time.nanoTime() + limit.toNanos());
+    return new HttpAttempt(attempt.build(), start, settings.time.nanoTime() + limit.toNanos());
   }
 
   private BodyHandler<HeldBody> holding() {
@@ -118,7 +80,7 @@ record HttpExchange(
 
   private Received sendAndWait(JdkTransport jdk, Duration limit)
       throws IOException, InterruptedException {
-    Outgoing out;
+    HttpAttempt out;
     try {
       out = outgoing(limit);
     } catch (RuntimeException e) {
@@ -154,7 +116,7 @@ record HttpExchange(
 
   @Override
   public Sent<Received> sendAsync(Duration limit) {
-    Outgoing out = outgoing(limit);
+    HttpAttempt out = outgoing(limit);
     CompletableFuture<HttpResponse<HeldBody>> sent = transport.send(out.request(), holding());
     CompletableFuture<Received> received = new CompletableFuture<>();
     var unused =
@@ -186,7 +148,7 @@ record HttpExchange(
   }
 
   /** Another transport may not read the body in this process, or not before it connects. */
-  private Throwable precise(Outgoing out, Throwable failure) {
+  private Throwable precise(HttpAttempt out, Throwable failure) {
     return transport instanceof JdkTransport ? out.precise(failure) : failure;
   }
 

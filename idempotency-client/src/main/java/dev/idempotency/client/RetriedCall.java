@@ -74,11 +74,11 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
               settings,
               new CallProgress(target.next()));
     } catch (StatusException e) {
-      deliver(GrpcExchange.Received.of(e.getStatus()));
+      deliver(GrpcReceived.of(e.getStatus()));
       return;
     }
     exchange = sent;
-    CompletableFuture<Attempt<GrpcExchange.Received<RespT>>> attempts =
+    CompletableFuture<Attempt<GrpcReceived<RespT>>> attempts =
         RetryLoop.start(settings, sent, resumed(), callersLimit());
     loop = attempts;
     target.context().addListener(contextCancelled, Runnable::run);
@@ -93,9 +93,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
                 deliver(sent.ending(last));
               } else if (!attempts.isCancelled()) {
                 // The loop itself failed, which it should not; the key is not lost for that.
-                deliver(
-                    GrpcExchange.Received.of(
-                        sent.broken(Status.fromThrowable(failure), resumed())));
+                deliver(GrpcReceived.of(sent.broken(Status.fromThrowable(failure), resumed())));
               }
             });
   }
@@ -119,7 +117,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
     Status status =
         Status.CANCELLED.withDescription(why == null ? "cancelled" : why).withCause(cause);
     GrpcExchange<ReqT, RespT> started = exchange;
-    deliver(GrpcExchange.Received.of(started == null ? status : started.broken(status, resumed())));
+    deliver(GrpcReceived.of(started == null ? status : started.broken(status, resumed())));
     CompletableFuture<?> running = loop;
     if (running != null) {
       running.cancel(true);
@@ -127,7 +125,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
   }
 
   /** A listener that throws is told the end all the same, as by gRPC: a stub waits for it. */
-  private void handOver(GrpcExchange.Received<RespT> received, Listener<RespT> to) {
+  private void handOver(GrpcReceived<RespT> received, Listener<RespT> to) {
     try {
       if (received.headers() != null) {
         to.onHeaders(received.headers());
@@ -145,7 +143,7 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
   }
 
   /** Once, and where the stub waits for it: a blocking stub sleeps until its executor has work. */
-  private void deliver(GrpcExchange.Received<RespT> received) {
+  private void deliver(GrpcReceived<RespT> received) {
     Listener<RespT> to = listener;
     if (to == null || !closed.compareAndSet(false, true)) {
       return;

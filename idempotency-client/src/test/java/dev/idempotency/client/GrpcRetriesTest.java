@@ -35,6 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** gRPC's half, against the server's interceptor: one effect, and the true answer. */
 @Timeout(60)
@@ -324,6 +325,19 @@ class GrpcRetriesTest {
     StatusRuntimeException thrown =
         failure(() -> GrpcRetries.withKey(stub(server), KEY).pay(REQUEST));
     assertThat(unknown(thrown).attempts()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"9223372036854775807", "86400000000", "99999999999999999999", "soon"})
+  void aPushbackBeyondAllDeadlinesStopsTheCall(String pushback) throws Exception {
+    TillServer server = server(Transport.NETTY);
+    server.answersToLose.set(1);
+    Metadata late = new Metadata();
+    late.put(Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER), pushback);
+    server.lostWith = late;
+    StatusRuntimeException thrown =
+        failure(() -> GrpcRetries.withKey(stub(server), KEY).pay(REQUEST));
+    assertThat(unknown(thrown).stop()).isEqualTo(RetryListener.Stop.DEADLINE);
   }
 
   @Test
