@@ -4,18 +4,29 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyStore;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -195,6 +206,98 @@ class FromJavaNetHttpTest {
     var result = client.sendAsync(transfer(), BodyHandlers.ofString());
     assertThat(sender.getNow(null)).isSameAs(caller);
     assertThat(result.get(30, TimeUnit.SECONDS).status()).isEqualTo(201);
+  }
+
+  @Test
+  void laterAttemptsRunOnTheExecutorOfTheSettings() throws Exception {
+    List<String> senders = new CopyOnWriteArrayList<>();
+    HttpClient http = HttpClient.newHttpClient();
+    ExecutorService executor = Executors.newSingleThreadExecutor(task -> new Thread(task, "mine"));
+    try {
+      server.answer("", OK);
+      RetryingHttpClient client =
+          RetryingHttpClient.create(
+              new HttpTransport() {
+                @Override
+                public <T> CompletableFuture<java.net.http.HttpResponse<T>> send(
+                    java.net.http.HttpRequest request,
+                    java.net.http.HttpResponse.BodyHandler<T> handler) {
+                  senders.add(Thread.currentThread().getName());
+                  return http.sendAsync(request, handler);
+                }
+              },
+              quick().executor(executor).build());
+      var result = client.sendAsync(transfer(), BodyHandlers.ofString());
+      assertThat(result.get(30, TimeUnit.SECONDS).status()).isEqualTo(201);
+      assertThat(senders).containsExactly(Thread.currentThread().getName(), "mine");
+    } finally {
+      executor.shutdown();
+    }
+  }
+
+  @Test
+  void anExecutorThatTakesNoTasksLeavesNoFutureOpen() throws Exception {
+    ExecutorService closed = Executors.newSingleThreadExecutor();
+    closed.shutdown();
+    server.answer("", OK);
+    var result =
+        client(quick().executor(closed).build()).sendAsync(transfer(), BodyHandlers.ofString());
+    assertThat(result.get(30, TimeUnit.SECONDS).status()).isEqualTo(201);
+  }
+
+  @Test
+  void anUntrustedCertificateIsNotTriedAgain(@TempDir Path folder) throws Exception {
+    HttpsServer https = https(folder);
+    https.start();
+    try {
+      RetryableRequest request =
+          RetryableRequest.post(
+              URI.create("https://localhost:" + https.getAddress().getPort() + "/"),
+              BodySource.of("{}"));
+      assertThatThrownBy(() -> client(quick().build()).send(request, BodyHandlers.ofString()))
+          .isInstanceOfSatisfying(
+              NotExecutedException.class,
+              e -> {
+                assertThat(e.attempts()).isEqualTo(1);
+                assertThat(e.stop()).isEqualTo(RetryListener.Stop.NOT_RETRYABLE);
+              });
+    } finally {
+      https.stop(0);
+    }
+  }
+
+  /** With a certificate of its own, as keytool makes it. */
+  private static HttpsServer https(Path folder) throws Exception {
+    Path store = folder.resolve("keys.p12");
+    Process keytool =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-genkeypair",
+                "-keyalg",
+                "EC",
+                "-alias",
+                "server",
+                "-dname",
+                "CN=localhost",
+                "-keystore",
+                store.toString(),
+                "-storepass",
+                "secret",
+                "-storetype",
+                "PKCS12")
+            .inheritIO()
+            .start();
+    assertThat(keytool.waitFor()).isZero();
+    KeyStore keys = KeyStore.getInstance(store.toFile(), "secret".toCharArray());
+    KeyManagerFactory managers =
+        KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    managers.init(keys, "secret".toCharArray());
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(managers.getKeyManagers(), null, null);
+    HttpsServer https =
+        HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    https.setHttpsConfigurator(new HttpsConfigurator(context));
+    return https;
   }
 
   // Elsewhere
