@@ -111,11 +111,11 @@ public final class LedgerGuard {
    * Inserts the key, its fence, its request's fingerprint and its outcome into the connection's
    * open transaction. Does not commit.
    *
-   * <p>Call it once in an execution. Any exception but the one about auto-commit mode has rolled
-   * the transaction back first, so that whoever catches it and commits, commits nothing of the work
-   * before it. What the handler does after it on this connection is a transaction of its own and
-   * not guarded: answer with what is recorded, or let the exception pass, and the engine asks the
-   * {@link #resolver} how the key really ended. Savepoints of the transaction are gone. A
+   * <p>Call it once in an execution. Any exception or error but the one about auto-commit mode has
+   * rolled the transaction back first, so that whoever catches it and commits, commits nothing of
+   * the work before it. What the handler does after it on this connection is a transaction of its
+   * own and not guarded: answer with what is recorded, or let the exception pass, and the engine
+   * asks the {@link #resolver} how the key really ended. Savepoints of the transaction are gone. A
    * connection that a JTA transaction manager drives cannot be rolled back from here; there the
    * exception has to reach the manager.
    *
@@ -139,12 +139,12 @@ public final class LedgerGuard {
     }
     try {
       insert(connection, execution, outcome);
-    } catch (SQLException | RuntimeException e) {
+    } catch (Throwable e) {
       // Not every database spoils the transaction itself, and a commit without the row would be a
-      // second execution.
+      // second execution. An Error leaves it open as an exception does.
       try {
         connection.rollback();
-      } catch (SQLException notRolledBack) {
+      } catch (SQLException | RuntimeException | Error notRolledBack) {
         e.addSuppressed(notRolledBack);
       }
       throw e;

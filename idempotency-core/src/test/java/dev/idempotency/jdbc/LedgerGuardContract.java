@@ -11,6 +11,7 @@ import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.testing.TestClock;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -110,6 +111,29 @@ abstract class LedgerGuardContract {
     }
 
     assertThat(effectsCommitted()).isEqualTo(1);
+  }
+
+  @Test
+  void anErrorRollsTheTransactionBackToo() throws SQLException {
+    LinkageError broken = new LinkageError("made up");
+    try (Connection connection = transaction()) {
+      effect(connection, 8);
+      Connection breaking =
+          (Connection)
+              Proxy.newProxyInstance(
+                  getClass().getClassLoader(),
+                  new Class<?>[] {Connection.class},
+                  (proxy, method, args) -> {
+                    if (method.getName().equals("prepareStatement")) {
+                      throw broken;
+                    }
+                    return method.invoke(connection, args);
+                  });
+      assertThatThrownBy(() -> guard.record(breaking, new Owner(KEY, 8), FIRST)).isSameAs(broken);
+      connection.commit();
+    }
+
+    assertThat(effectsCommitted()).isZero();
   }
 
   @Test
