@@ -1,136 +1,141 @@
 package dev.idempotency;
 
-import dev.idempotency.store.StoreException;
+import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.TimeSource;
-import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 
 /**
  * The writes that the store did not take, tried again until it does: outcomes that must not be
- * lost, and releases of claims of which nobody knows whether they were made.
+ * lost, and releases of claims of which it is unknown whether they were made.
  *
- * <p>One pass at a time runs on a store thread. A pass ends after a few failures in a row, and the
- * next comes later and later, so a store that is down is asked a few times a second at most,
- * however much is pending. Bounded in number, and each write in time. {@link #add} is thread-safe.
+ * <p>Each node of the store has a {@link NodeBacklog} of its own, so that one that does not answer
+ * holds up no other. Outcomes and releases are bounded apart, so that releases never displace an
+ * outcome. Whatever is not stored in the end is told so: every write that was added ends by being
+ * done or {@linkplain PendingWrite#lost() lost}, also when the engine is closed meanwhile.
+ * Thread-safe.
  */
 final class Backlog {
 
-  private static final Duration FIRST_DELAY = Duration.ofMillis(100);
-  private static final Duration LONGEST_DELAY = Duration.ofSeconds(5);
-  private static final int FAILURES_PER_PASS = 3;
   private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
 
   private final EngineThreads threads;
   private final TimeSource time;
   private final int capacity;
-  private final ConcurrentLinkedQueue<PendingWrite> writes = new ConcurrentLinkedQueue<>();
-  private final AtomicInteger size = new AtomicInteger();
-  private final AtomicBoolean passScheduled = new AtomicBoolean();
-  private final CompletableFuture<Void> drained = new CompletableFuture<>();
+  private final Function<IdempotencyKey, String> node;
+  private final ConcurrentHashMap<String, NodeBacklog> nodes = new ConcurrentHashMap<>();
+  private final AtomicInteger outcomes = new AtomicInteger();
+  private final AtomicInteger releases = new AtomicInteger();
+  private final AtomicBoolean toldFull = new AtomicBoolean();
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition done = lock.newCondition();
   private volatile boolean draining;
-  private volatile Duration delay = FIRST_DELAY;
+  private volatile boolean closed;
 
-  Backlog(EngineThreads threads, TimeSource time, int capacity) {
+  /**
+   * An empty backlog.
+   *
+   * @param capacity most outcomes, and most releases, that wait at once
+   * @param node names the node on which a key is kept
+   */
+  Backlog(
+      EngineThreads threads, TimeSource time, int capacity, Function<IdempotencyKey, String> node) {
     this.threads = threads;
     this.time = time;
     this.capacity = capacity;
+    this.node = node;
   }
 
+  /** Writes that wait, those that are just tried included. */
   int size() {
-    return size.get();
+    return outcomes.get() + releases.get();
   }
 
-  void add(PendingWrite write) {
-    if (size.incrementAndGet() > capacity) {
-      size.decrementAndGet();
-      write.lost();
+  /** Takes an outcome, or tells it at once that it is lost. */
+  void addOutcome(PendingWrite write) {
+    add(write, outcomes);
+  }
+
+  /** Takes a release, or tells it at once that it is lost. */
+  void addRelease(PendingWrite write) {
+    add(write, releases);
+  }
+
+  private void add(PendingWrite write, AtomicInteger count) {
+    if (count.incrementAndGet() > capacity) {
+      count.decrementAndGet();
+      if (toldFull.compareAndSet(false, true)) {
+        LOG.log(
+            System.Logger.Level.ERROR,
+            "full: {0} writes wait for the store, as many as maxPending allows; more are given up",
+            Integer.toString(capacity));
+      }
+      giveUp(write);
       return;
     }
-    writes.add(write);
-    schedulePass();
-  }
-
-  private void schedulePass() {
-    if (passScheduled.compareAndSet(false, true)) {
-      Future<?> unused = threads.executeAfter(delay, this::pass);
+    NodeBacklog target =
+        nodes.computeIfAbsent(
+            node.apply(write.key()), name -> new NodeBacklog(threads, time, this::ended));
+    if (!target.add(write, count == outcomes, draining)) {
+      ended(count == outcomes);
+      giveUp(write);
+    } else if (closed) {
+      target.close();
     }
   }
 
-  private void pass() {
-    int failures = 0;
-    // A write that stays pending goes to the end: one bad key does not hold up the others.
-    for (int left = size.get(); left > 0 && failures < FAILURES_PER_PASS; left--) {
-      PendingWrite write = writes.poll();
-      if (write == null) {
-        break;
-      }
-      Result result = attempt(write);
-      if (result == Result.DONE) {
-        size.decrementAndGet();
-        failures = 0;
-      } else {
-        writes.add(write);
-        failures += result == Result.FAILED ? 1 : 0;
-      }
-    }
-    delay = failures == 0 ? FIRST_DELAY : min(delay.multipliedBy(2), LONGEST_DELAY);
-    passScheduled.set(false);
-    if (!writes.isEmpty()) {
-      schedulePass();
-    } else if (draining) {
-      drained.complete(null);
-    }
-  }
-
-  private enum Result {
-    DONE,
-    AGAIN,
-    FAILED
-  }
-
-  private Result attempt(PendingWrite write) {
-    try {
-      if (write.giveUpAtNanos() - time.nanoTime() > 0) {
-        return write.attempt() ? Result.DONE : Result.AGAIN;
-      }
-    } catch (StoreException e) {
-      if (e.reason() != StoreException.Reason.CORRUPT) {
-        return Result.FAILED;
-      }
-    } catch (RuntimeException e) {
-      LOG.log(System.Logger.Level.ERROR, "a pending write cannot be done", e);
-    }
-    write.lost();
-    return Result.DONE;
-  }
-
-  private static Duration min(Duration a, Duration b) {
-    return a.compareTo(b) < 0 ? a : b;
-  }
-
-  /** Goes on trying for a while, then gives up what is left. */
-  void drain(Duration timeout) {
-    draining = true;
-    if (size.get() > 0) {
-      delay = FIRST_DELAY;
-      schedulePass();
+  private void ended(boolean outcome) {
+    (outcome ? outcomes : releases).decrementAndGet();
+    if (size() == 0) {
+      toldFull.set(false);
+      lock.lock();
       try {
-        drained.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
-      } catch (TimeoutException | ExecutionException e) {
-        // What is left is reported below.
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
+        done.signalAll();
+      } finally {
+        lock.unlock();
       }
     }
-    for (PendingWrite write = writes.poll(); write != null; write = writes.poll()) {
-      write.lost();
+  }
+
+  /** Tries the writes of a node now: it has just answered. */
+  void retryNow(String nodeName) {
+    NodeBacklog backlog = nodes.get(nodeName);
+    if (backlog != null) {
+      backlog.retryNow();
     }
+  }
+
+  /** Tries everything now, and again and again without long pauses. */
+  void beginDrain() {
+    draining = true;
+    nodes.values().forEach(NodeBacklog::beginDrain);
+  }
+
+  /**
+   * Waits until everything is done, for at most a time; then gives up what is left, and what is
+   * added from now on.
+   */
+  void drain(long atMostNanos) {
+    lock.lock();
+    try {
+      long left = atMostNanos;
+      while (size() > 0 && left > 0) {
+        left = done.awaitNanos(left);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      lock.unlock();
+    }
+    closed = true;
+    nodes.values().forEach(NodeBacklog::close);
+  }
+
+  private static void giveUp(PendingWrite write) {
+    EngineThreads.runSafely(write::lost);
   }
 }

@@ -37,8 +37,15 @@ public sealed interface Decision {
   /** The key belongs to another request, or another caller's. */
   record Mismatch() implements Decision {}
 
-  /** Nobody knows how the first request ended; neither replay nor run. */
-  record Abandoned() implements Decision {}
+  /**
+   * It is unknown how the first request ended: neither replay nor run. Show the digest to whoever
+   * gets this answer: an operator finds the key by it.
+   *
+   * @param keyDigest of the key in lower-case hex, 64 characters
+   * @param fence of the execution without an end
+   * @param since how long ago its lease ended
+   */
+  record Abandoned(String keyDigest, long fence, Duration since) implements Decision {}
 
   /**
    * The request is older than a record of its first attempt can be, and there is none: whether it

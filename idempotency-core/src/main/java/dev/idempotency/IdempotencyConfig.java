@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class IdempotencyConfig {
 
+  /** Bounds what has no bound of its own: longer times overflow clocks. */
+  static final Duration LONGEST = Duration.ofDays(365);
+
   private final Builder values;
 
   private IdempotencyConfig(Builder values) {
@@ -171,7 +174,9 @@ public final class IdempotencyConfig {
       return this;
     }
 
-    /** What callers of a key in flight are told to wait; default 1 s; above zero. */
+    /**
+     * What callers of a key in flight are told to wait; default 1 s; above zero, at most 365 days.
+     */
     public Builder retryAfter(Duration duration) {
       this.retryAfter = positive("retryAfter", duration);
       return this;
@@ -234,19 +239,27 @@ public final class IdempotencyConfig {
       return this;
     }
 
-    /** How often waiters look when nobody wakes them; default 200 ms; above zero. */
+    /**
+     * How often waiters look when nobody wakes them; default 200 ms; above zero, at most 365 days.
+     */
     public Builder sweepEvery(Duration duration) {
       this.sweepEvery = positive("sweepEvery", duration);
       return this;
     }
 
-    /** Writes kept for later while the store cannot be reached; default 10,000; at least 1. */
+    /**
+     * Most outcomes, and beside them most releases, that are kept for later while the store cannot
+     * be reached; default 10,000; at least 1.
+     */
     public Builder maxPending(int writes) {
       this.maxPending = atLeastOne("maxPending", writes);
       return this;
     }
 
-    /** How long a close goes on storing pending outcomes; default 10 s; above zero. */
+    /**
+     * How long a close goes on storing pending outcomes; default 10 s; above zero, at most 365
+     * days.
+     */
     public Builder drainTimeout(Duration duration) {
       this.drainTimeout = positive("drainTimeout", duration);
       return this;
@@ -293,8 +306,13 @@ public final class IdempotencyConfig {
     }
 
     private static Duration positive(String name, Duration duration) {
-      if (duration.isZero() || duration.isNegative()) {
-        throw new IllegalArgumentException(name + " must be above zero, but is " + duration);
+      if (duration.isZero() || duration.isNegative() || duration.compareTo(LONGEST) > 0) {
+        throw new IllegalArgumentException(
+            name
+                + " must be above zero and at most "
+                + LONGEST.toDays()
+                + " days, but is "
+                + duration);
       }
       return duration;
     }

@@ -7,12 +7,12 @@ import dev.idempotency.store.StoreException;
  * Is told what the engine does, for metrics and logs. Every method does nothing by default.
  *
  * <p>Called on the thread on which the thing happens, which may be one that a request waits for: do
- * not block. An exception is logged and changes nothing. Thread-safe. A key's {@code toString()}
- * and {@code digestHex()} may be logged; its value should not be.
+ * not block. Whatever it throws, an {@link Error} too, is logged and changes nothing. Thread-safe.
+ * A key's {@code toString()} and {@code digestHex()} may be logged; its value should not be.
  */
 public interface IdempotencyListener {
 
-  /** A request was decided. For one that waited, called for each look at the store. */
+  /** A request was decided. For one that waited, called when it began to wait and when it ended. */
   default void onDecision(Operation operation, Decision decision) {}
 
   /** An outcome was handed in; see {@link Completion.Status} for what became of it. */
@@ -33,7 +33,11 @@ public interface IdempotencyListener {
   /** An execution ended in doubt, and no resolver knew better. */
   default void onInDoubt(IdempotencyKey key, InDoubtPolicy applied) {}
 
-  /** The lease was lost while the handler ran; another may own the key. */
+  /**
+   * The lease was lost while the handler ran, or ended because it could not be renewed in time, or
+   * an end in doubt could not be stored: another may own the key, or will once the lease is over.
+   * Called once at most for an execution.
+   */
   default void onLeaseLost(IdempotencyKey key) {}
 
   /**

@@ -3,7 +3,8 @@ package dev.idempotency;
 import java.util.function.Consumer;
 
 /**
- * Calls the application's listener, and lets none of its exceptions change what the engine does.
+ * Calls the application's listener, and lets nothing that it throws, no {@link Error} either,
+ * change what the engine does.
  */
 record ListenerGuard(IdempotencyListener listener) {
 
@@ -12,8 +13,8 @@ record ListenerGuard(IdempotencyListener listener) {
   void tell(Consumer<IdempotencyListener> event) {
     try {
       event.accept(listener);
-    } catch (RuntimeException e) {
-      LOG.log(System.Logger.Level.WARNING, "an idempotency listener threw; ignored", e);
+    } catch (Throwable e) {
+      LOG.log(System.Logger.Level.WARNING, "the idempotency listener threw; ignored", e);
     }
   }
 }

@@ -8,8 +8,11 @@ import java.time.Duration;
 /**
  * Finds out how an execution ended whose owner cannot say, for example by looking into the ledger.
  *
- * <p>Called on the thread of the request that meets the key, or of the handler that ended in doubt;
- * may block on a database. Thread-safe. An exception counts as {@link Resolution.Unknown}.
+ * <p>Called on the thread of the request that meets the key, or of the handler that ended in doubt
+ * or was fenced off; for requests that waited, on up to eight threads of the engine that do nothing
+ * else. One call serves all requests that meet an abandoned key together. May block on a database.
+ * Thread-safe. Whatever it throws, an {@link Error} too, and null count as {@link
+ * Resolution.Unknown}.
  */
 @FunctionalInterface
 public interface OutcomeResolver {

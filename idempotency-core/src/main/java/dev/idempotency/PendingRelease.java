@@ -1,14 +1,17 @@
 package dev.idempotency;
 
+import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.ReleaseResult;
 
 /**
  * A release that waits for the store: of an execution that surely did nothing, or of a claim of
- * which nobody knows whether it was made. Without it, the record of such a claim would be held as
+ * which it is unknown whether it was made. Without it, the record of such a claim would be held as
  * abandoned for its whole TTL although nothing ran.
  */
 final class PendingRelease implements PendingWrite {
+
+  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
 
   private final EngineParts engine;
   private final Lease lease;
@@ -19,6 +22,11 @@ final class PendingRelease implements PendingWrite {
     this.engine = engine;
     this.lease = lease;
     this.giveUpAtNanos = sinceNanos + lease.ttl().toNanos();
+  }
+
+  @Override
+  public IdempotencyKey key() {
+    return lease.key();
   }
 
   @Override
@@ -40,7 +48,13 @@ final class PendingRelease implements PendingWrite {
     return giveUpAtNanos;
   }
 
-  /** Nothing ran, so nothing is lost but time: the record ends as abandoned. */
+  /** Nothing ran, so nothing is lost but time: if the claim was made, its key is held. */
   @Override
-  public void lost() {}
+  public void lost() {
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "not given back: if the claim of key {0} reached the store, the key is abandoned until its"
+            + " TTL ends although nothing was executed; resolve it as not executed",
+        lease.key().digestHex());
+  }
 }

@@ -1,7 +1,12 @@
 package dev.idempotency;
 
+import dev.idempotency.store.IdempotencyKey;
+
 /** A write that the store did not take when it was due. Used by one thread at a time. */
 interface PendingWrite {
+
+  /** Whose record is written. */
+  IdempotencyKey key();
 
   /**
    * Tries once.
@@ -13,6 +18,6 @@ interface PendingWrite {
   /** The {@code nanoTime} after which it makes no sense any more. */
   long giveUpAtNanos();
 
-  /** It was given up. */
+  /** It is given up. Called once; never after an attempt that was done with it. */
   void lost();
 }

@@ -2,26 +2,29 @@ package dev.idempotency;
 
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
+import dev.idempotency.store.RecordState;
 import dev.idempotency.store.StoreException;
-import dev.idempotency.store.StoredRecord;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Collectors;
 
 /**
- * The requests that wait for a key in flight, without holding a thread.
+ * The requests that wait for keys in flight, without holding a thread.
  *
- * <p>All local waiters of a key share one entry, which settles once: when the store announces the
- * key, when this process ended it itself, or when the sweep finds it ended. The sweep reads all
- * awaited keys in batches, one sweep at a time, on a store thread; it runs only while somebody
- * waits. Bounded in number; each wait is bounded in time. Thread-safe.
+ * <p>All local waiters of a key share one {@link AwaitedKey}. When the store announces the key,
+ * when this process ended it itself, or when the sweep finds it ended, the first waiter claims it
+ * for all: an outcome is for everybody, and if the key was released the first runs, and the others
+ * go on waiting for it. So a hint costs one round trip for each key, however many wait and however
+ * often it comes. The sweep reads the heads of all awaited keys in batches, for each node apart; it
+ * runs only while somebody waits. Bounded in number; each wait is bounded in time, and ends in
+ * every case. Thread-safe.
  */
 final class Waiters {
 
@@ -32,143 +35,169 @@ final class Waiters {
   private final EngineThreads threads;
   private final Duration sweepEvery;
   private final int capacity;
-  private final ConcurrentHashMap<String, Entry> entries = new ConcurrentHashMap<>();
+  private final Lanes<AwaitedKey> looks;
+  private final ConcurrentHashMap<String, AwaitedKey> awaited = new ConcurrentHashMap<>();
+  private final Set<String> sweptNodes = ConcurrentHashMap.newKeySet();
   private final AtomicInteger waiting = new AtomicInteger();
   private final AtomicBoolean sweepScheduled = new AtomicBoolean();
+  private volatile boolean closed;
 
   Waiters(IdempotencyStore store, EngineThreads threads, Duration sweepEvery, int capacity) {
     this.store = store;
     this.threads = threads;
     this.sweepEvery = sweepEvery;
     this.capacity = capacity;
-  }
-
-  /** How a wait ended. */
-  sealed interface Settled {
-
-    /** The key left the state of being in flight; the record as it was found, or none. */
-    record Ended(Optional<StoredRecord> record) implements Settled {}
-
-    /** The time was over first. */
-    record TimedOut() implements Settled {}
-  }
-
-  private static final class Entry {
-    final IdempotencyKey key;
-    final CompletableFuture<Settled> settled = new CompletableFuture<>();
-
-    /** Changed only inside {@link ConcurrentHashMap#compute} of this entry's key. */
-    int waiters;
-
-    Entry(IdempotencyKey key) {
-      this.key = key;
-    }
+    this.looks =
+        new Lanes<>(
+            threads,
+            EngineThreads.Work.WAITERS,
+            1,
+            key -> store.node(key.key()),
+            batch -> batch.get(0).look());
   }
 
   /**
    * Waits.
    *
-   * @return completed on a thread of the engine, cancelled to stop waiting; empty if too many wait
+   * @param claims claims the key for its waiters
+   * @return false if too many wait, or the engine is closed: then nothing becomes of the wait
    */
-  Optional<CompletableFuture<Settled>> await(IdempotencyKey key, Duration atMost) {
-    if (waiting.incrementAndGet() > capacity) {
+  boolean await(Wait wait, Claims claims, Duration atMost) {
+    if (waiting.incrementAndGet() > capacity || closed) {
       waiting.decrementAndGet();
-      return Optional.empty();
+      return false;
     }
+    AwaitedKey key = join(wait, claims);
+    try {
+      wait.endAfter(threads.schedule(atMost, () -> key.end(wait)));
+      var unused = wait.result().whenComplete((decision, failure) -> key.forget(wait));
+      scheduleSweep();
+    } catch (Throwable e) {
+      key.forget(wait);
+      throw e;
+    }
+    if (closed) {
+      key.end(wait);
+    }
+    return true;
+  }
+
+  private AwaitedKey join(Wait wait, Claims claims) {
+    IdempotencyKey key = wait.operation().key();
     String digest = key.digestHex();
-    Entry entry =
-        entries.compute(
-            digest,
-            (same, present) -> {
-              Entry shared = present == null ? new Entry(key) : present;
-              shared.waiters++;
-              return shared;
-            });
-    CompletableFuture<Settled> mine = entry.settled.copy();
-    Future<?> timeout =
-        threads.schedule(
-            atMost, () -> threads.execute(() -> mine.complete(new Settled.TimedOut())));
-    // Runs whichever way this wait ends; the last waiter of a key takes the entry away.
-    CompletableFuture<Settled> unused =
-        mine.whenComplete(
-            (settled, failure) -> {
-              timeout.cancel(false);
-              waiting.decrementAndGet();
-              entries.computeIfPresent(
-                  digest,
-                  (same, present) -> present == entry && --entry.waiters == 0 ? null : present);
-            });
-    scheduleSweep();
-    return Optional.of(mine);
+    while (true) {
+      AwaitedKey shared =
+          awaited.computeIfAbsent(digest, same -> new AwaitedKey(key, same, claims, this));
+      if (shared.join(wait)) {
+        return shared;
+      }
+    }
   }
 
   int size() {
     return waiting.get();
   }
 
-  /** A hint that a key has settled: look now. Quick; the look is on a store thread. */
+  EngineThreads threads() {
+    return threads;
+  }
+
+  /** One wait is over. */
+  void left() {
+    waiting.decrementAndGet();
+  }
+
+  /** Nobody waits for a key any more. */
+  void retire(AwaitedKey key) {
+    awaited.remove(key.digest(), key);
+  }
+
+  /** Has an awaited key looked at, soon. */
+  void queue(AwaitedKey key) {
+    looks.add(key);
+  }
+
+  /** A hint that a key has settled. Quick; never throws; many for one key make one look. */
   void wake(String digest) {
-    Entry entry = entries.get(digest);
-    if (entry != null) {
-      threads.execute(() -> look(List.of(entry)));
+    AwaitedKey key = awaited.get(digest);
+    if (key != null) {
+      EngineThreads.runSafely(key::hint);
     }
   }
 
   /** As {@link #wake(String)}, for a key that this process has ended. */
   void wake(IdempotencyKey key) {
-    if (!entries.isEmpty()) {
+    if (!awaited.isEmpty()) {
       wake(key.digestHex());
     }
   }
 
   private void scheduleSweep() {
-    if (!entries.isEmpty() && sweepScheduled.compareAndSet(false, true)) {
-      Future<?> unused = threads.executeAfter(sweepEvery, this::sweep);
+    if (!awaited.isEmpty() && !closed && sweepScheduled.compareAndSet(false, true)) {
+      Future<?> unused = threads.schedule(sweepEvery, this::startSweep);
+    }
+  }
+
+  private void startSweep() {
+    if (!threads.run(EngineThreads.Work.WAITERS, this::sweep)) {
+      sweepScheduled.set(false);
+      scheduleSweep();
     }
   }
 
   private void sweep() {
-    List<Entry> all = new ArrayList<>(entries.values());
-    for (int from = 0; from < all.size(); from += BATCH) {
-      if (!look(all.subList(from, Math.min(from + BATCH, all.size())))) {
-        break;
-      }
+    try {
+      Map<String, List<AwaitedKey>> byNode =
+          awaited.values().stream().collect(Collectors.groupingBy(key -> store.node(key.key())));
+      byNode.forEach(this::startSweep);
+    } finally {
+      sweepScheduled.set(false);
+      scheduleSweep();
     }
-    sweepScheduled.set(false);
-    scheduleSweep();
   }
 
-  private boolean look(List<Entry> batch) {
-    List<Optional<StoredRecord>> found;
+  private void startSweep(String node, List<AwaitedKey> keys) {
+    // A node that does not answer has its earlier sweep still running.
+    if (sweptNodes.add(node)
+        && !threads.run(EngineThreads.Work.WAITERS, () -> sweepNode(node, keys))) {
+      sweptNodes.remove(node);
+    }
+  }
+
+  private void sweepNode(String node, List<AwaitedKey> keys) {
     try {
-      found = store.find(batch.stream().map(entry -> entry.key).toList());
-    } catch (StoreException e) {
-      if (batch.size() > 1 && e.reason() == StoreException.Reason.CORRUPT) {
-        // One damaged record must not keep the others of its batch waiting.
-        batch.forEach(entry -> look(List.of(entry)));
-        return true;
+      for (int from = 0; from < keys.size(); from += BATCH) {
+        sweepBatch(keys.subList(from, Math.min(from + BATCH, keys.size())));
       }
+    } catch (StoreException e) {
       LOG.log(System.Logger.Level.DEBUG, "waiters could not look; they go on waiting", e);
-      return false;
+    } finally {
+      sweptNodes.remove(node);
+    }
+  }
+
+  private void sweepBatch(List<AwaitedKey> batch) {
+    List<RecordState> states;
+    try {
+      states = store.states(batch.stream().map(AwaitedKey::key).toList());
+    } catch (StoreException e) {
+      if (e.reason() != StoreException.Reason.CORRUPT) {
+        throw e;
+      }
+      // A store that fails a whole batch for one damaged record: its waiters find out alone.
+      batch.forEach(AwaitedKey::hint);
+      return;
     }
     for (int i = 0; i < batch.size(); i++) {
-      @Nullable StoredRecord record = found.get(i).orElse(null);
-      if (!(record instanceof StoredRecord.InFlight)) {
-        settle(batch.get(i), new Settled.Ended(found.get(i)));
+      if (states.get(i) != RecordState.IN_FLIGHT) {
+        batch.get(i).hint();
       }
     }
-    return true;
   }
 
-  private void settle(Entry entry, Settled settled) {
-    // First out of the map: who comes now starts a new wait instead of joining one that is over.
-    entries.computeIfPresent(
-        entry.key.digestHex(), (unused, present) -> present == entry ? null : present);
-    entry.settled.complete(settled);
-  }
-
-  /** Ends every wait as timed out. */
+  /** Ends every wait as in flight still, and lets none begin. */
   void close() {
-    entries.values().forEach(entry -> settle(entry, new Settled.TimedOut()));
+    closed = true;
+    new ArrayList<>(awaited.values()).forEach(AwaitedKey::endAll);
   }
 }

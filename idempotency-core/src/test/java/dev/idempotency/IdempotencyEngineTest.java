@@ -1,6 +1,5 @@
 package dev.idempotency;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,55 +8,16 @@ import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
-import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
-import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import dev.idempotency.testing.FlakyStore;
-import dev.idempotency.testing.TestClock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
-class IdempotencyEngineTest {
-
-  private static final Duration LEASE = Duration.ofSeconds(30);
-  private static final Outcome OUTCOME = Outcome.of("test/1", "201 created".getBytes(UTF_8));
-  private static final Outcome FAILURE = Outcome.of("test/1", "500".getBytes(UTF_8));
-  private static final Operation TRANSFER = operation("transfer 25 to bob");
-
-  private final TestClock clock = new TestClock();
-  private final ManualThreads threads = new ManualThreads(clock);
-  private final FlakyStore store =
-      FlakyStore.silent(InMemoryIdempotencyStore.create(clock, 100_000));
-  private final Recorder events = new Recorder();
-
-  private static Operation operation(String request) {
-    return Operation.of(
-        IdempotencyKey.of("order-1"), Fingerprint.builder("test/1").add(request).build());
-  }
-
-  private IdempotencyConfig.Builder config() {
-    return IdempotencyConfig.builder().lease(LEASE).timeSource(clock).listener(events);
-  }
-
-  private IdempotencyEngine engine(IdempotencyConfig.Builder config) {
-    return IdempotencyEngine.create(store, config.build(), threads);
-  }
-
-  private static OwnedExecution proceed(Decision decision) {
-    assertThat(decision).isInstanceOf(Decision.Proceed.class);
-    return ((Decision.Proceed) decision).execution();
-  }
-
-  private static void assertReplays(Decision decision, Outcome outcome) {
-    assertThat(decision)
-        .isInstanceOfSatisfying(
-            Decision.Replay.class, replay -> assertThat(replay.outcome()).isEqualTo(outcome));
-  }
+class IdempotencyEngineTest extends EngineFixture {
 
   @Test
   void theFirstRequestRunsAndEveryRetryGetsItsOutcome() {
@@ -156,18 +116,10 @@ class IdempotencyEngineTest {
     IdempotencyEngine engine = engine(config());
     vanishedOwner();
 
-    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.Abandoned.class);
     assertThat(engine.begin(operation("another"))).isEqualTo(new Decision.Mismatch());
     threads.advance(Duration.ofHours(25));
     proceed(engine.begin(TRANSFER));
-  }
-
-  private long vanishedOwner() {
-    Claim claim =
-        store.claim(
-            ClaimRequest.of(TRANSFER.key(), TRANSFER.fingerprint(), LEASE, Duration.ofHours(24)));
-    threads.advance(LEASE);
-    return ((Claim.Acquired) claim).lease().fence();
   }
 
   @Test
@@ -194,19 +146,6 @@ class IdempotencyEngineTest {
         .isInstanceOf(StoredRecord.Abandoned.class);
     assertThat(engine.begin(operation("transfer 99 to bob"))).isEqualTo(new Decision.Mismatch());
     assertThat(proceed(engine.begin(TRANSFER)).attempt()).isEqualTo(3);
-  }
-
-  @Test
-  void aStoreThatBreaksWhileItStoresHoldsTheKeyForItsLeaseOnly() {
-    IdempotencyEngine engine = engine(config());
-    OwnedExecution execution = proceed(engine.begin(TRANSFER));
-    store.fault = FlakyStore.Fault.BROKEN;
-    assertThatThrownBy(() -> execution.complete(OUTCOME)).isInstanceOf(AssertionError.class);
-    store.fault = FlakyStore.Fault.NONE;
-
-    threads.advance(LEASE);
-
-    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
   }
 
   @Test
@@ -279,7 +218,7 @@ class IdempotencyEngineTest {
                     }));
     vanishedOwner();
 
-    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.Abandoned.class);
   }
 
   @Test
@@ -289,7 +228,7 @@ class IdempotencyEngineTest {
     Completion completion = proceed(engine.begin(TRANSFER)).inDoubt(FAILURE);
 
     assertThat(completion.status()).isEqualTo(Completion.Status.HELD);
-    assertThat(engine.begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.Abandoned.class);
   }
 
   @Test
@@ -358,7 +297,7 @@ class IdempotencyEngineTest {
     threads.advance(LEASE);
 
     assertThat(resolving.pendingWrites()).isZero();
-    assertThat(engine(config()).begin(TRANSFER)).isEqualTo(new Decision.Abandoned());
+    assertThat(engine(config()).begin(TRANSFER)).isInstanceOf(Decision.Abandoned.class);
   }
 
   @Test
@@ -630,41 +569,5 @@ class IdempotencyEngineTest {
         .hasMessageContaining("ttl must be longer than the lease, but PT30S <= PT30S");
     assertThatThrownBy(() -> config().maxWaiters(0)).hasMessageContaining("maxWaiters");
     assertThatThrownBy(() -> config().retryAfter(Duration.ZERO)).hasMessageContaining("retryAfter");
-  }
-
-  /** Writes down what the engine told, by name. */
-  private static final class Recorder implements IdempotencyListener {
-
-    final List<String> names = new CopyOnWriteArrayList<>();
-
-    @Override
-    public void onUnrecorded(IdempotencyKey key, StoreException cause) {
-      names.add("unrecorded");
-    }
-
-    @Override
-    public void onLateCompletion(IdempotencyKey key, Completion.Status status) {
-      names.add("late " + status);
-    }
-
-    @Override
-    public void onOutcomeLost(IdempotencyKey key) {
-      names.add("lost");
-    }
-
-    @Override
-    public void onLeaseLost(IdempotencyKey key) {
-      names.add("leaseLost");
-    }
-
-    @Override
-    public void onTakeover(IdempotencyKey key, boolean reexecution) {
-      names.add("takeover reexecution=" + reexecution);
-    }
-
-    @Override
-    public void onIncomparableFingerprint(Operation operation) {
-      names.add("incomparable");
-    }
   }
 }

@@ -3,7 +3,9 @@ package dev.idempotency;
 import dev.idempotency.testing.TestClock;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.PriorityQueue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 
@@ -15,20 +17,29 @@ final class ManualThreads extends EngineThreads {
   private final TestClock clock;
   private final PriorityQueue<Task> tasks =
       new PriorityQueue<>(Comparator.comparingLong(Task::due).thenComparingLong(Task::number));
+  private final Set<Work> withoutThreads = EnumSet.noneOf(Work.class);
   private long count;
 
   ManualThreads(TestClock clock) {
     this.clock = clock;
   }
 
-  @Override
-  public synchronized void execute(Runnable task) {
-    Future<?> unused = schedule(Duration.ZERO, task);
+  /** No thread can be made for a kind of work, until {@link #restore}. */
+  synchronized void refuse(Work work) {
+    withoutThreads.add(work);
+  }
+
+  synchronized void restore(Work work) {
+    withoutThreads.remove(work);
   }
 
   @Override
-  Future<?> executeAfter(Duration delay, Runnable task) {
-    return schedule(delay, task);
+  synchronized boolean run(Work work, Runnable task) {
+    if (withoutThreads.contains(work)) {
+      return false;
+    }
+    Future<?> unused = schedule(Duration.ZERO, task);
+    return true;
   }
 
   @Override
@@ -44,7 +55,7 @@ final class ManualThreads extends EngineThreads {
     for (Task task = nextUntil(end); task != null; task = nextUntil(end)) {
       clock.advance(Duration.ofNanos(Math.max(0, task.due() - clock.nanoTime())));
       if (!task.handle().isCancelled()) {
-        task.body().run();
+        runSafely(task.body());
       }
     }
     clock.advance(Duration.ofNanos(end - clock.nanoTime()));

@@ -3,20 +3,18 @@ package dev.idempotency;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.idempotency.store.Claim;
-import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
-import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import dev.idempotency.testing.TestClock;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 import org.jetbrains.lincheck.Lincheck;
 import org.junit.jupiter.api.Test;
 
@@ -35,59 +33,78 @@ class WaitersLincheckTest {
   /** Runs tasks at once, and keeps the scheduled ones until they are due. */
   private static final class ManualThreads extends EngineThreads {
 
-    private final Queue<CompletableFuture<Void>> scheduled = new ConcurrentLinkedQueue<>();
+    private record Timer(Duration delay, CompletableFuture<Void> due) {}
+
+    private final Queue<Timer> scheduled = new ConcurrentLinkedQueue<>();
 
     @Override
-    public void execute(Runnable task) {
-      task.run();
+    boolean run(Work work, Runnable task) {
+      runSafely(task);
+      return true;
     }
 
     @Override
     Future<?> schedule(Duration delay, Runnable quickTask) {
       CompletableFuture<Void> due = new CompletableFuture<>();
       var unused = due.thenRun(quickTask);
-      scheduled.add(due);
+      scheduled.add(new Timer(delay, due));
       return due;
     }
 
-    /** Runs what is scheduled now, not what that schedules. */
-    void timePasses() {
+    /** Runs the sweep that is scheduled now. */
+    void sweepIsDue() {
+      runThose(timer -> timer.delay.compareTo(Duration.ofSeconds(1)) < 0);
+    }
+
+    /** Runs the timeouts of waits that are scheduled now; renewals are not what varies here. */
+    void waitsTimeOut() {
+      runThose(timer -> timer.delay.compareTo(Duration.ofMinutes(1)) > 0);
+    }
+
+    private void runThose(Predicate<Timer> isDue) {
       for (int left = scheduled.size(); left > 0; left--) {
-        CompletableFuture<Void> due = scheduled.poll();
-        if (due != null) {
-          due.complete(null);
+        Timer timer = scheduled.poll();
+        if (timer != null && isDue.test(timer)) {
+          timer.due.complete(null);
         }
       }
     }
+
+    @Override
+    void close() {}
   }
 
   /** A key in flight and those who wait for it. */
   private static final class Scene {
 
-    final IdempotencyKey key = IdempotencyKey.of("key");
-    final InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create(new TestClock(), 10);
     final ManualThreads threads = new ManualThreads();
-    final Waiters waiters = new Waiters(store, threads, Duration.ofMillis(200), 10);
-    private final Lease lease;
+    final IdempotencyEngine engine;
+    private final Operation operation =
+        Operation.of(
+            IdempotencyKey.of("key"), Fingerprint.builder("test/1").add("transfer").build());
+    private final OwnedExecution running;
 
     Scene() {
-      Fingerprint fingerprint = Fingerprint.builder("test/1").add("transfer").build();
-      Claim claim = store.claim(ClaimRequest.of(key, fingerprint, Duration.ofSeconds(30), LONG));
-      lease = ((Claim.Acquired) claim).lease();
+      TestClock clock = new TestClock();
+      engine =
+          IdempotencyEngine.create(
+              InMemoryIdempotencyStore.create(clock, 10),
+              IdempotencyConfig.builder().timeSource(clock).build(),
+              threads);
+      running = ((Decision.Proceed) engine.begin(operation)).execution();
     }
 
-    Optional<CompletableFuture<Waiters.Settled>> await() {
-      return waiters.await(key, LONG);
+    CompletableFuture<Decision> await() {
+      return engine.beginOrWait(operation, LONG);
     }
 
-    void endAndWake() {
-      var unused = store.release(lease);
-      waiters.wake(key);
+    void complete() {
+      Completion unused = running.complete(Outcome.of("test/1", new byte[1]));
     }
 
-    void isOver(Optional<CompletableFuture<Waiters.Settled>> wait) {
-      check(wait.orElseThrow().isDone(), "a wait did not end");
-      check(waiters.size() == 0, "the count is " + waiters.size() + " when nobody waits");
+    void isOver(CompletableFuture<Decision> wait) {
+      check(wait.isDone(), "a wait did not end");
+      check(engine.waiters() == 0, "the count is " + engine.waiters() + " when nobody waits");
     }
   }
 
@@ -117,27 +134,25 @@ class WaitersLincheckTest {
         () -> {
           Scene scene = new Scene();
           var early = scene.await();
-          CompletableFuture<Optional<CompletableFuture<Waiters.Settled>>> late =
-              new CompletableFuture<>();
-          together(() -> late.complete(scene.await()), scene::endAndWake);
-          check(early.orElseThrow().isDone(), "a wait from before the end was not woken");
-          scene.threads.timePasses();
+          CompletableFuture<CompletableFuture<Decision>> late = new CompletableFuture<>();
+          together(() -> late.complete(scene.await()), scene::complete);
+          check(early.isDone(), "a wait from before the end was not woken");
+          scene.threads.sweepIsDue();
           scene.isOver(late.join());
         });
   }
 
+  /** In more steps than Lincheck explores in its time: real threads, many rounds. */
   @Test
   void aWaitThatTimesOutWhileItIsWokenEndsOnce() {
-    Lincheck.runConcurrentTest(
-        INVOCATIONS,
-        () -> {
-          Scene scene = new Scene();
-          var first = scene.await();
-          var second = scene.await();
-          together(scene.threads::timePasses, scene::endAndWake);
-          scene.isOver(first);
-          scene.isOver(second);
-        });
+    for (int round = 0; round < 2_000; round++) {
+      Scene scene = new Scene();
+      var first = scene.await();
+      var second = scene.await();
+      together(scene.threads::waitsTimeOut, scene::complete);
+      scene.isOver(first);
+      scene.isOver(second);
+    }
   }
 
   @Test
@@ -146,13 +161,26 @@ class WaitersLincheckTest {
         INVOCATIONS,
         () -> {
           Scene scene = new Scene();
-          var cancelled = scene.await().orElseThrow();
-          CompletableFuture<Optional<CompletableFuture<Waiters.Settled>>> other =
-              new CompletableFuture<>();
+          var cancelled = scene.await();
+          CompletableFuture<CompletableFuture<Decision>> other = new CompletableFuture<>();
           together(() -> cancelled.cancel(false), () -> other.complete(scene.await()));
-          check(scene.waiters.size() == 1, "the count is " + scene.waiters.size() + ", not 1");
-          scene.endAndWake();
+          check(scene.engine.waiters() == 1, "the count is " + scene.engine.waiters() + ", not 1");
+          scene.complete();
           scene.isOver(other.join());
+        });
+  }
+
+  @Test
+  void aWaitThatBeginsWhileTheEngineClosesEnds() {
+    Lincheck.runConcurrentTest(
+        INVOCATIONS,
+        () -> {
+          Scene scene = new Scene();
+          var early = scene.await();
+          CompletableFuture<CompletableFuture<Decision>> late = new CompletableFuture<>();
+          together(() -> late.complete(scene.await()), scene.engine::close);
+          scene.isOver(early);
+          scene.isOver(late.join());
         });
   }
 

@@ -12,9 +12,14 @@ import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.RenewResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** A store that can be unreachable, before it acts or after. Thread-safe. */
@@ -28,12 +33,41 @@ public final class FlakyStore implements IdempotencyStore {
     REQUEST_LOST,
     /** The store acts; its answer never arrives. */
     REPLY_LOST,
+    /** The request surely never arrives, and the store says so. */
+    REFUSED,
     /** The store has a defect: it throws what no store should. */
     BROKEN
   }
 
+  /** Looks on, and may throw, block, or move the clock. */
+  @FunctionalInterface
+  public interface Hook {
+
+    /**
+     * Nothing.
+     *
+     * @param verb the name of the store's method
+     * @param key of the record, the first of several
+     */
+    void call(String verb, IdempotencyKey key);
+  }
+
   /** The fault of every call from now on. */
   public volatile Fault fault = Fault.NONE;
+
+  /** Called before every call goes through. */
+  public volatile Hook before = (verb, key) -> {};
+
+  /** Called after every call that had an answer. */
+  public volatile Hook after = (verb, key) -> {};
+
+  /** Names the node of a key. */
+  public volatile Function<IdempotencyKey, String> node;
+
+  /** Keys whose records cannot be read: their states say so. */
+  public final Set<IdempotencyKey> unreadable = ConcurrentHashMap.newKeySet();
+
+  private final List<String> calls = new CopyOnWriteArrayList<>();
 
   private final IdempotencyStore inner;
   private final boolean announces;
@@ -41,6 +75,12 @@ public final class FlakyStore implements IdempotencyStore {
   private FlakyStore(IdempotencyStore inner, boolean announces) {
     this.inner = inner;
     this.announces = announces;
+    this.node = inner::node;
+  }
+
+  /** How often a method was called, whether it went through or not. */
+  public long calls(String verb) {
+    return calls.stream().filter(verb::equals).count();
   }
 
   /** In front of a store, with its announcements of settled keys. */
@@ -53,9 +93,14 @@ public final class FlakyStore implements IdempotencyStore {
     return new FlakyStore(inner, false);
   }
 
-  private <T> T through(Supplier<T> call) {
+  private <T> T through(String verb, IdempotencyKey key, Supplier<T> call) {
+    calls.add(verb);
+    before.call(verb, key);
     if (fault == Fault.REQUEST_LOST) {
       throw unavailable();
+    }
+    if (fault == Fault.REFUSED) {
+      throw new StoreException(StoreException.Reason.REFUSED, "the test refused the connection");
     }
     if (fault == Fault.BROKEN) {
       throw new AssertionError("made up");
@@ -64,6 +109,7 @@ public final class FlakyStore implements IdempotencyStore {
     if (fault == Fault.REPLY_LOST) {
       throw unavailable();
     }
+    after.call(verb, key);
     return answer;
   }
 
@@ -73,52 +119,62 @@ public final class FlakyStore implements IdempotencyStore {
 
   @Override
   public Claim claim(ClaimRequest request) {
-    return through(() -> inner.claim(request));
+    return through("claim", request.key(), () -> inner.claim(request));
   }
 
   @Override
   public Optional<Lease> renew(Lease lease) {
-    return through(() -> inner.renew(lease));
+    return through("renew", lease.key(), () -> inner.renew(lease));
   }
 
   @Override
   public CompleteResult complete(Lease lease, Outcome outcome) {
-    return through(() -> inner.complete(lease, outcome));
+    return through("complete", lease.key(), () -> inner.complete(lease, outcome));
   }
 
   @Override
   public ReleaseResult release(Lease lease) {
-    return through(() -> inner.release(lease));
+    return through("release", lease.key(), () -> inner.release(lease));
   }
 
   @Override
   public boolean abandon(Lease lease) {
-    return through(() -> inner.abandon(lease));
+    return through("abandon", lease.key(), () -> inner.abandon(lease));
   }
 
   @Override
   public List<Optional<StoredRecord>> find(List<IdempotencyKey> keys) {
-    return through(() -> inner.find(keys));
+    return through("find", keys.get(0), () -> inner.find(keys));
   }
 
   @Override
   public List<RenewResult> renewAll(List<Lease> leases) {
-    return through(() -> inner.renewAll(leases));
+    return through("renewAll", leases.get(0).key(), () -> inner.renewAll(leases));
   }
 
   @Override
   public List<RecordState> states(List<IdempotencyKey> keys) {
-    return through(() -> inner.states(keys));
+    return through(
+        "states",
+        keys.get(0),
+        () -> {
+          List<RecordState> states = new ArrayList<>(inner.states(keys));
+          for (int i = 0; i < states.size(); i++) {
+            states.set(
+                i, unreadable.contains(keys.get(i)) ? RecordState.UNREADABLE : states.get(i));
+          }
+          return states;
+        });
   }
 
   @Override
   public String node(IdempotencyKey key) {
-    return inner.node(key);
+    return node.apply(key);
   }
 
   @Override
   public boolean forget(IdempotencyKey key) {
-    return through(() -> inner.forget(key));
+    return through("forget", key, () -> inner.forget(key));
   }
 
   @Override

@@ -1,0 +1,353 @@
+package dev.idempotency;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.RecordState;
+import dev.idempotency.store.StoreException;
+import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.Eventually;
+import dev.idempotency.testing.FlakyStore;
+import dev.idempotency.testing.LoggedLines;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What the store did not take: kept, ordered, bounded, stored later or reported. */
+@Timeout(60)
+class PendingWritesTest extends EngineFixture {
+
+  private List<OwnedExecution> running(IdempotencyEngine engine, int count) {
+    List<OwnedExecution> running = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      running.add(proceed(engine.begin(numbered(i))));
+    }
+    return running;
+  }
+
+  private boolean isCompleted(int number) {
+    return store.find(List.of(numbered(number).key())).get(0).orElse(null)
+        instanceof StoredRecord.Completed;
+  }
+
+  @Test
+  void aClaimThatWasNeverSentQueuesNothing() {
+    IdempotencyEngine engine = engine(config());
+    store.fault = FlakyStore.Fault.REFUSED;
+
+    assertThat(engine.begin(TRANSFER)).isInstanceOf(Decision.StoreUnavailable.class);
+
+    assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void pendingReleasesNeverDisplaceAnOutcome() {
+    IdempotencyEngine engine = engine(config().maxPending(5));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    for (int i = 0; i < 20; i++) {
+      engine.begin(numbered(i));
+    }
+
+    execution.complete(OUTCOME);
+
+    assertThat(events.names).doesNotContain("lost");
+    store.fault = FlakyStore.Fault.NONE;
+    threads.advance(Duration.ofSeconds(10));
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+  }
+
+  @Test
+  void aFullBacklogReportsTheOutcomeThatItCannotKeep() {
+    IdempotencyEngine engine = engine(config().maxPending(1));
+    List<OwnedExecution> running = running(engine, 2);
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    running.get(0).complete(OUTCOME);
+    assertThat(events.names).doesNotContain("lost");
+
+    try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
+      running.get(1).complete(OUTCOME);
+
+      assertThat(log.lines())
+          .anyMatch(
+              line ->
+                  line.startsWith("SEVERE lost:") && line.contains(numbered(1).key().digestHex()));
+    }
+    assertThat(events.count("lost")).isEqualTo(1);
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+  }
+
+  @Test
+  void outcomesAreStoredBeforeReleases() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    for (int i = 0; i < 300; i++) {
+      engine.begin(numbered(i));
+    }
+    execution.complete(OUTCOME);
+    List<String> writes = new CopyOnWriteArrayList<>();
+    store.before =
+        (verb, key) -> {
+          if (verb.equals("complete") || verb.equals("release")) {
+            writes.add(verb);
+          }
+        };
+
+    store.fault = FlakyStore.Fault.NONE;
+    threads.advance(Duration.ofSeconds(10));
+
+    assertThat(writes.get(0)).isEqualTo("complete");
+    assertThat(writes).contains("release");
+  }
+
+  @Test
+  void aNodeThatDoesNotAnswerHoldsUpNoOutcomeOfAnother() throws Exception {
+    store.node = key -> key.equals(TRANSFER.key()) ? "well" : "dead";
+    CountDownLatch answersNever = new CountDownLatch(1);
+    IdempotencyEngine engine = threaded(config().drainTimeout(Duration.ofMillis(1)));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    for (int i = 0; i < 300; i++) {
+      engine.begin(numbered(i));
+    }
+    store.before =
+        (verb, key) -> {
+          if (!key.equals(TRANSFER.key())) {
+            waitFor(answersNever);
+            throw storeException(StoreException.Reason.UNAVAILABLE);
+          }
+        };
+    execution.complete(OUTCOME);
+
+    store.fault = FlakyStore.Fault.NONE;
+
+    Eventually.await("the outcome is stored", () -> events.names.contains("late RECORDED"));
+    assertThat(engine.pendingWrites()).isEqualTo(300);
+    answersNever.countDown();
+    engine.close();
+  }
+
+  private static void waitFor(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  void whatAPendingWriteThrowsEndsNoPassAndLosesNoOutcome() {
+    IdempotencyEngine engine = engine(config());
+    List<OwnedExecution> running = running(engine, 5);
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    running.forEach(execution -> execution.complete(OUTCOME));
+    store.fault = FlakyStore.Fault.NONE;
+    for (Throwable thrown :
+        List.of(new OutOfMemoryError("made up"), new IllegalStateException("made up"))) {
+      store.before = (verb, key) -> sneak(verb.equals("complete") ? thrown : null);
+      threads.advance(Duration.ofSeconds(10));
+      assertThat(engine.pendingWrites()).isEqualTo(5);
+    }
+
+    store.before = (verb, key) -> {};
+    threads.advance(Duration.ofSeconds(10));
+
+    assertThat(engine.pendingWrites()).isZero();
+    assertThat(events.count("late RECORDED")).isEqualTo(5);
+    for (int i = 0; i < 5; i++) {
+      assertThat(isCompleted(i)).isTrue();
+    }
+  }
+
+  private static void sneak(Throwable thrown) {
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    if (thrown instanceof RuntimeException exception) {
+      throw exception;
+    }
+  }
+
+  @Test
+  void anOutcomeWhoseStoringThrowsIsStoredLaterAndItsKeyIsNotRenewedMeanwhile() {
+    IdempotencyEngine engine = engine(config());
+    List<OwnedExecution> running = running(engine, 2);
+    store.before =
+        (verb, key) -> sneak(verb.equals("complete") ? new NullPointerException() : null);
+    assertThat(running.get(0).complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
+    store.before = (verb, key) -> sneak(verb.equals("complete") ? new LinkageError() : null);
+    assertThatThrownBy(() -> running.get(1).complete(OUTCOME)).isInstanceOf(LinkageError.class);
+    threads.advance(LEASE);
+    assertThat(store.states(List.of(numbered(0).key(), numbered(1).key())))
+        .containsOnly(RecordState.ABANDONED);
+
+    store.before = (verb, key) -> {};
+    threads.advance(Duration.ofSeconds(10));
+
+    assertReplays(engine.begin(numbered(0)), OUTCOME);
+    assertReplays(engine.begin(numbered(1)), OUTCOME);
+  }
+
+  @Test
+  void aDamagedRecordIsGivenUpAtOnceAndInTheBacklogToo() {
+    IdempotencyEngine engine = engine(config());
+    List<OwnedExecution> running = running(engine, 2);
+    FlakyStore.Hook damaged =
+        (verb, key) ->
+            sneak(verb.equals("complete") ? storeException(StoreException.Reason.CORRUPT) : null);
+    store.before = damaged;
+
+    assertThat(running.get(0).complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
+    assertThat(events.count("lost")).isEqualTo(1);
+    assertThat(engine.pendingWrites()).isZero();
+
+    store.before = (verb, key) -> {};
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    running.get(1).complete(OUTCOME);
+    store.fault = FlakyStore.Fault.NONE;
+    store.before = damaged;
+    threads.advance(Duration.ofSeconds(10));
+    assertThat(events.count("lost")).isEqualTo(2);
+    assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void aReleaseThatThrowsIsTriedAgain() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.before = (verb, key) -> sneak(new LinkageError("made up"));
+    assertThatThrownBy(execution::release).isInstanceOf(LinkageError.class);
+
+    store.before = (verb, key) -> {};
+    threads.advance(Duration.ofSeconds(1));
+
+    assertThat(record()).get().isInstanceOf(StoredRecord.Released.class);
+  }
+
+  @Test
+  void aClaimThatThrowsIsGivenBack() {
+    IdempotencyEngine engine = engine(config());
+    store.after = (verb, key) -> sneak(new OutOfMemoryError("made up"));
+    assertThatThrownBy(() -> engine.begin(TRANSFER)).isInstanceOf(OutOfMemoryError.class);
+    store.after = (verb, key) -> sneak(new ClassCastException("made up"));
+    assertThat(engine.begin(numbered(1))).isInstanceOf(Decision.StoreUnavailable.class);
+
+    store.after = (verb, key) -> {};
+    threads.advance(Duration.ofSeconds(1));
+
+    proceed(engine.begin(TRANSFER));
+    proceed(engine.begin(numbered(1)));
+  }
+
+  @Test
+  void aCloseTriesAtOnceWhatTheBacklogWouldTryLater() throws Exception {
+    IdempotencyEngine engine = engine(config().drainTimeout(Duration.ofSeconds(30)));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    execution.complete(OUTCOME);
+    threads.advance(Duration.ofMillis(6_900));
+    store.fault = FlakyStore.Fault.NONE;
+    long stoodAt = clock.nanoTime();
+
+    Thread closer = new Thread(engine::close);
+    closer.start();
+    Eventually.await(
+        "the outcome is stored",
+        () -> {
+          threads.advance(Duration.ZERO);
+          return engine.pendingWrites() == 0;
+        });
+    closer.join();
+
+    assertThat(clock.nanoTime()).isEqualTo(stoodAt);
+    assertThat(record()).get().isInstanceOf(StoredRecord.Completed.class);
+    assertThat(events.names).contains("late RECORDED").doesNotContain("lost");
+  }
+
+  @Test
+  void anOutcomeThatComesAfterTheCloseIsStoredOrReportedAsLost() {
+    IdempotencyEngine engine = engine(config());
+    List<OwnedExecution> running = running(engine, 2);
+    engine.close();
+
+    assertThat(running.get(0).complete(OUTCOME).status()).isEqualTo(Completion.Status.RECORDED);
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    assertThat(running.get(1).complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
+
+    assertThat(events.count("lost")).isEqualTo(1);
+    assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void anOutcomeInHandWhenTheDrainEndsIsReported() throws Exception {
+    IdempotencyEngine engine = threaded(config().drainTimeout(Duration.ofMillis(1)));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    CountDownLatch tried = new CountDownLatch(1);
+    CountDownLatch closed = new CountDownLatch(1);
+    execution.complete(OUTCOME);
+    store.before =
+        (verb, key) -> {
+          tried.countDown();
+          waitFor(closed);
+        };
+    tried.await();
+
+    engine.close();
+    closed.countDown();
+
+    Eventually.await("the loss is told", () -> events.names.contains("lost"));
+    Eventually.await("nothing is pending", () -> engine.pendingWrites() == 0);
+  }
+
+  @Test
+  void writesWithoutAThreadAreDoneWhenThereIsOneAgain() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    execution.complete(OUTCOME);
+    store.fault = FlakyStore.Fault.NONE;
+    threads.refuse(EngineThreads.Work.WRITES);
+    threads.advance(Duration.ofSeconds(10));
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+
+    threads.restore(EngineThreads.Work.WRITES);
+    threads.advance(Duration.ofSeconds(10));
+
+    assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void aListenerThatThrowsAnErrorHoldsUpNoWrite() {
+    IdempotencyEngine engine =
+        engine(
+            config()
+                .listener(
+                    new IdempotencyListener() {
+                      @Override
+                      public void onUnrecorded(IdempotencyKey key, StoreException cause) {
+                        throw new NoClassDefFoundError("made up");
+                      }
+
+                      @Override
+                      public void onLateCompletion(IdempotencyKey key, Completion.Status status) {
+                        throw new NoClassDefFoundError("made up");
+                      }
+                    }));
+    List<OwnedExecution> running = running(engine, 2);
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    running.forEach(execution -> execution.complete(OUTCOME));
+    store.fault = FlakyStore.Fault.NONE;
+
+    threads.advance(Duration.ofSeconds(10));
+
+    assertThat(engine.pendingWrites()).isZero();
+    assertThat(isCompleted(0) && isCompleted(1)).isTrue();
+  }
+}
