@@ -7,6 +7,7 @@ import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.store.RecordDirectory;
 import dev.idempotency.store.RecordState;
 import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.RenewResult;
@@ -79,6 +80,11 @@ final class ObservedStore implements IdempotencyStore {
   @Override
   public boolean forget(IdempotencyKey key) {
     return observe("forget", key, () -> store.forget(key));
+  }
+
+  @Override
+  public Optional<RecordDirectory> directory() {
+    return store.directory();
   }
 
   @Override
