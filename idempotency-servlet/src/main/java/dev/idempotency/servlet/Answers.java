@@ -3,12 +3,14 @@ package dev.idempotency.servlet;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.idempotency.store.Outcome;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /** Writes what the filter itself answers: problems and stored responses. Immutable. */
@@ -21,13 +23,20 @@ final class Answers {
   private static final String REPLAYED = "Idempotent-Replayed";
 
   private final FilterSettings settings;
+  private final HttpServletRequest request;
 
-  Answers(FilterSettings settings) {
+  /**
+   * To a request.
+   *
+   * @param request that is answered
+   */
+  Answers(FilterSettings settings, HttpServletRequest request) {
     this.settings = settings;
+    this.request = request;
   }
 
   void problem(HttpServletResponse response, Problem problem, String detail) throws IOException {
-    problem(response, problem, document(problem, detail));
+    problem(response, problem, detail, Optional.empty(), OptionalInt.empty());
   }
 
   void retryLater(HttpServletResponse response, Problem problem, String detail, Duration retryAfter)
@@ -35,7 +44,8 @@ final class Answers {
     // RFC 9110 section 10.2.3 knows whole seconds only, and 0 would invite a busy loop.
     long seconds = Math.max(1, retryAfter.plusNanos(999_999_999).toSeconds());
     response.setHeader("Retry-After", Long.toString(seconds));
-    problem(response, problem, detail);
+    problem(
+        response, problem, detail, Optional.of(Duration.ofSeconds(seconds)), OptionalInt.empty());
   }
 
   void keyReused(HttpServletResponse response) throws IOException {
@@ -50,13 +60,12 @@ final class Answers {
             + " out: check its effect before you send it again with a new key.");
   }
 
-  private ProblemDocument document(Problem problem, String detail) {
-    return new ProblemDocument(
-            settings.problemTypes() + problem.slug(), problem.title(), problem.status())
-        .with("detail", detail);
-  }
-
-  private void problem(HttpServletResponse response, Problem problem, ProblemDocument document)
+  private void problem(
+      HttpServletResponse response,
+      Problem problem,
+      String detail,
+      Optional<Duration> retryAfter,
+      OptionalInt originalStatus)
       throws IOException {
     response.setStatus(problem.status());
     settings
@@ -65,6 +74,23 @@ final class Answers {
             base ->
                 response.addHeader("Link", "<" + base + problem.slug() + ">; rel=\"describedby\""));
     response.setHeader("Cache-Control", "no-store");
+    String type = settings.problemTypes() + problem.slug();
+    settings
+        .problemWriter()
+        .write(
+            request,
+            response,
+            new IdempotencyProblem(problem, type, detail, retryAfter, originalStatus));
+  }
+
+  /** As {@code application/problem+json}. */
+  static void writeDocument(
+      HttpServletRequest unused, HttpServletResponse response, IdempotencyProblem problem)
+      throws IOException {
+    ProblemDocument document =
+        new ProblemDocument(problem.type(), problem.title(), problem.status())
+            .with("detail", problem.detail());
+    problem.originalStatus().ifPresent(status -> document.with("originalStatus", status));
     response.setContentType(ProblemDocument.MEDIA_TYPE);
     body(response, document.toBytes());
   }
@@ -152,15 +178,13 @@ final class Answers {
 
   private void notKept(HttpServletResponse response, int status, boolean statusKept)
       throws IOException {
-    ProblemDocument document =
-        document(
-            Problem.RESPONSE_NOT_KEPT,
-            "The first request with this key was completed, but its response was too large to be"
-                + " kept. It is not run again.");
-    if (statusKept) {
-      document.with("originalStatus", status);
-    }
-    problem(response, Problem.RESPONSE_NOT_KEPT, document);
+    problem(
+        response,
+        Problem.RESPONSE_NOT_KEPT,
+        "The first request with this key was completed, but its response was not kept. It is not"
+            + " run again.",
+        Optional.empty(),
+        statusKept ? OptionalInt.of(status) : OptionalInt.empty());
   }
 
   void expires(HttpServletResponse response, Instant expiresAt) {

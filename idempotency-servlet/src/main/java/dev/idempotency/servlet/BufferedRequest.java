@@ -62,6 +62,11 @@ final class BufferedRequest extends HeldBodyRequest {
   }
 
   @Override
+  boolean isContentSeen() {
+    return body.isOpened() || body.isEmpty();
+  }
+
+  @Override
   HeldBody body() {
     return body;
   }

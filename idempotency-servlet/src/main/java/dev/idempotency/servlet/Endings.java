@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,11 @@ final class Endings {
       Set.of(
           304, 307, 308, 400, 401, 403, 405, 406, 407, 408, 411, 412, 413, 414, 415, 417, 421, 425,
           426, 428, 429, 431, 503);
+
+  private static final Pattern LOGIN =
+      Pattern.compile(
+          "(?i)^(?:[^?#]*/)?(log-?in|sign-?in|sso|saml2?|cas|oauth2?|auth|authorize|authenticate)"
+              + "([/.;?#].*)?$");
 
   private final Map<Integer, Ending> statuses;
   private final Set<String> notExecuted;
@@ -78,6 +84,16 @@ final class Endings {
     }
     // Also above 599, RFC 9110 section 15: to be taken for a 5xx.
     return status >= 500 ? Ending.IN_DOUBT : Ending.RECORDED;
+  }
+
+  /** Whether the application has said how this status ends. */
+  boolean isChosen(int status) {
+    return statuses.containsKey(status);
+  }
+
+  /** Whether an answer sends the client to a page where it has to say who it is. */
+  static boolean isToLogin(int status, @Nullable String location) {
+    return (status == 302 || status == 303) && location != null && LOGIN.matcher(location).find();
   }
 
   /**

@@ -12,6 +12,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -66,7 +67,7 @@ final class Exchange {
       Instant expiresAt) {
     this.settings = settings;
     this.endings = endings;
-    this.answers = new Answers(settings);
+    this.answers = new Answers(settings, request);
     this.host = host;
     this.request = request;
     this.response = response;
@@ -231,7 +232,7 @@ final class Exchange {
     Outcome outcome;
     try {
       RecordedResponse own = response.recorded(settings.replayedHeaders());
-      outcome = own.toOutcome();
+      outcome = kept(own).map(RecordedResponse::toOutcome).orElseGet(own::toTombstone);
       if (outcome.size() > settings.engine().config().maxOutcomeBytes()) {
         outcome = own.toTombstone();
       }
@@ -248,8 +249,27 @@ final class Exchange {
     return execution.endWith(ending(), outcome);
   }
 
+  private Optional<RecordedResponse> kept(RecordedResponse own) {
+    try {
+      return settings.redaction().redact(request, own);
+    } catch (RuntimeException e) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "the redaction of the response of " + execution.key() + " failed; its status is kept",
+          e);
+      return Optional.empty();
+    }
+  }
+
   private Ending ending() {
-    return endings.of(response.getStatus(), async != null);
+    int status = response.getStatus();
+    Ending ending = endings.of(status, async != null);
+    boolean sentToLogin =
+        ending == Ending.RECORDED
+            && !endings.isChosen(status)
+            && Endings.isToLogin(status, response.getHeader("Location"))
+            && !request.isContentSeen();
+    return sentToLogin ? Ending.RELEASED : ending;
   }
 
   /** The body passes its cap: only the status can be kept, and nothing more need be held back. */

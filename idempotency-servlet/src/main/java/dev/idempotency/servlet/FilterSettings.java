@@ -19,6 +19,9 @@ record FilterSettings(
     BodyBudget bodies,
     ReplayedHeaders replayedHeaders,
     Optional<String> expiresHeader,
+    Optional<KeySource> keySource,
+    ResponseRedaction redaction,
+    ProblemWriter problemWriter,
     String problemTypes,
     Optional<String> describedBy,
     boolean failOpen) {}

@@ -38,6 +38,11 @@ final class FormRequest extends HeldBodyRequest {
   }
 
   @Override
+  boolean isContentSeen() {
+    return parametersSeen || form.isEmpty() || (body != null && body.isOpened());
+  }
+
+  @Override
   HeldBody body() {
     HeldBody made = body;
     if (made == null) {

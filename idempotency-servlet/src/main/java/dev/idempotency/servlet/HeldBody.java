@@ -28,6 +28,10 @@ final class HeldBody {
     this.listeners = listeners;
   }
 
+  boolean isEmpty() {
+    return bytes.length == 0;
+  }
+
   boolean isOpened() {
     return stream != null || reader != null;
   }

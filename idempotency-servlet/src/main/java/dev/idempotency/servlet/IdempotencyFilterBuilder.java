@@ -38,6 +38,9 @@ public final class IdempotencyFilterBuilder {
   private boolean uuidKeys;
   private Optional<CallerScope> scope = Optional.empty();
   private Optional<String> expiresHeader = Optional.of("Idempotency-Key-Expires");
+  private Optional<KeySource> keySource = Optional.empty();
+  private ResponseRedaction redaction = (request, response) -> Optional.of(response);
+  private ProblemWriter problemWriter = Answers::writeDocument;
   private URI problemTypes = URI.create(IdempotencyFilter.PROBLEM_TYPES);
   private Optional<URI> describedBy = Optional.empty();
   private boolean failOpen;
@@ -151,6 +154,16 @@ public final class IdempotencyFilterBuilder {
     return this;
   }
 
+  /**
+   * Where else the key may be than in a header field; default nowhere. Where a request names keys
+   * in both, they must agree. The bodies of requests without a key are read then too, where a route
+   * does not say {@link RoutePolicy#off()}, and bounded by its {@code maxRequestBytes}.
+   */
+  public IdempotencyFilterBuilder keySource(KeySource source) {
+    this.keySource = Optional.of(source);
+    return this;
+  }
+
   /** Accepts only UUIDs as keys; default any 1 to 255 visible ASCII characters. */
   public IdempotencyFilterBuilder uuidKeysOnly() {
     this.uuidKeys = true;
@@ -176,6 +189,18 @@ public final class IdempotencyFilterBuilder {
   /** Does not tell the key's lifetime. */
   public IdempotencyFilterBuilder noExpiresHeader() {
     this.expiresHeader = Optional.empty();
+    return this;
+  }
+
+  /** Writes the filter's own answers; default as {@code application/problem+json} (RFC 9457). */
+  public IdempotencyFilterBuilder problemWriter(ProblemWriter writer) {
+    this.problemWriter = writer;
+    return this;
+  }
+
+  /** Decides what of a response is kept for retries; default all that is replayed. */
+  public IdempotencyFilterBuilder redaction(ResponseRedaction responseRedaction) {
+    this.redaction = responseRedaction;
     return this;
   }
 
@@ -280,6 +305,9 @@ public final class IdempotencyFilterBuilder {
         new BodyBudget(bodyBudget()),
         new ReplayedHeaders(replayedHeaders),
         expiresHeader,
+        keySource,
+        redaction,
+        problemWriter,
         problemTypes.toString(),
         describedBy.map(URI::toString),
         failOpen);

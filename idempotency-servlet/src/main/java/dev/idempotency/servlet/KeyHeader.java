@@ -79,6 +79,30 @@ final class KeyHeader {
     return found;
   }
 
+  /**
+   * What the header says, and what the request says elsewhere.
+   *
+   * @param ofHeader absent or present
+   * @param elsewhere the keys that are found in the content
+   */
+  Reading and(Reading ofHeader, List<String> elsewhere) {
+    Reading found = ofHeader;
+    for (String key : elsewhere) {
+      Optional<String> flaw = flawOf(key);
+      if (flaw.isPresent()) {
+        return new Reading.Unusable(
+            Problem.KEY_MALFORMED, "The idempotency key in the content " + flaw.get() + ".");
+      }
+      Reading reading = new Reading.Present(key);
+      if (elsewhere.size() > 1 || (found instanceof Reading.Present && !found.equals(reading))) {
+        return new Reading.Unusable(
+            Problem.KEY_AMBIGUOUS, "The request names more than one idempotency key; send one.");
+      }
+      found = reading;
+    }
+    return found;
+  }
+
   private Reading parse(String name, String value) {
     String text = withoutBlanksAround(value);
     @Nullable String key = text.startsWith("\"") ? quoted(text) : bare(text);

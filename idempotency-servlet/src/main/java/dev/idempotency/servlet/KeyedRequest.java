@@ -55,6 +55,11 @@ class KeyedRequest extends HttpServletRequestWrapper {
         : super.getAttribute(name);
   }
 
+  /** Whether anybody behind the filter has looked at the content; true if that is not known. */
+  boolean isContentSeen() {
+    return true;
+  }
+
   /** Runs a listener of the request's or the response's stream. */
   void listen(Runnable task) {
     if (!isAsyncStarted()) {

@@ -141,8 +141,29 @@ public final class RecordedResponse {
     return new String(body, UTF_8);
   }
 
-  int status() {
+  /** Its status. */
+  public int status() {
     return status;
+  }
+
+  /** The values of a header field, in their order; empty if it is not there. */
+  public List<String> headerValues(String name) {
+    return headers.stream()
+        .filter(header -> header.name().equalsIgnoreCase(name))
+        .map(Header::value)
+        .toList();
+  }
+
+  /** Without a header field. */
+  public RecordedResponse withoutHeader(String name) {
+    List<Header> fewer =
+        headers.stream().filter(header -> !header.name().equalsIgnoreCase(name)).toList();
+    return new RecordedResponse(status, fewer, body, kind);
+  }
+
+  /** A copy of the body; of a {@code sendError} its message in UTF-8. */
+  public byte[] toBody() {
+    return body.clone();
   }
 
   List<Header> headers() {

@@ -11,6 +11,7 @@ import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -23,12 +24,10 @@ final class RequestGate {
   private static final String UNPROTECTED = "Idempotent-Unprotected";
 
   private final FilterSettings settings;
-  private final Answers answers;
   private final Host host = new Host();
 
   RequestGate(FilterSettings settings) {
     this.settings = settings;
-    this.answers = new Answers(settings);
   }
 
   void handle(HttpServletRequest http, HttpServletResponse answer, FilterChain chain)
@@ -66,7 +65,7 @@ final class RequestGate {
               + " run again",
           exchange.execution().key());
       if (!exchange.hasSent() && !answer.isCommitted() && !http.isAsyncStarted()) {
-        refuse(answer, null, new Decision.InFlight(settings.engine().config().retryAfter()));
+        refuse(http, answer, null, new Decision.InFlight(settings.engine().config().retryAfter()));
       }
     }
   }
@@ -76,7 +75,7 @@ final class RequestGate {
       throws IOException, ServletException {
     IdempotencyFilter.attach(exchange);
     if (!exchange.run(chain, http, answer) && !answer.isCommitted()) {
-      refuse(answer, null, new Decision.InFlight(settings.engine().config().retryAfter()));
+      refuse(http, answer, null, new Decision.InFlight(settings.engine().config().retryAfter()));
     }
   }
 
@@ -97,17 +96,14 @@ final class RequestGate {
       return;
     }
     KeyHeader.Reading reading = settings.keyHeader().read(http);
-    if (reading instanceof KeyHeader.Reading.Present present) {
-      keyed(http, answer, chain, policy, present.key());
-    } else if (reading instanceof KeyHeader.Reading.Unusable unusable) {
+    if (reading instanceof KeyHeader.Reading.Unusable unusable) {
       RequestBody.discard(http, answer);
-      answers.problem(answer, unusable.problem(), unusable.detail());
+      new Answers(settings, http).problem(answer, unusable.problem(), unusable.detail());
+    } else if (reading instanceof KeyHeader.Reading.Present || settings.keySource().isPresent()) {
+      keyed(http, answer, chain, policy, reading);
     } else if (policy.keyUse() == RoutePolicy.KeyUse.REQUIRED) {
       RequestBody.discard(http, answer);
-      answers.problem(
-          answer,
-          Problem.KEY_MISSING,
-          "This operation needs the header " + settings.keyHeader().name() + ".");
+      keyMissing(http, answer);
     } else {
       chain.doFilter(http, answer);
     }
@@ -120,19 +116,29 @@ final class RequestGate {
         : settings.routes().policyOf(http);
   }
 
+  private void keyMissing(HttpServletRequest http, HttpServletResponse answer) throws IOException {
+    new Answers(settings, http)
+        .problem(
+            answer,
+            Problem.KEY_MISSING,
+            settings.keySource().isPresent()
+                ? "This operation needs an idempotency key."
+                : "This operation needs the header " + settings.keyHeader().name() + ".");
+  }
+
   private void keyed(
       HttpServletRequest http,
       HttpServletResponse answer,
       FilterChain chain,
       RoutePolicy.Values policy,
-      String key)
+      KeyHeader.Reading ofHeader)
       throws IOException, ServletException {
     CallerScope.Reading caller = settings.scope().read(http);
     if (caller instanceof CallerScope.Reading.Unusable unusable) {
       RequestBody.discard(http, answer);
-      answers.problem(answer, Problem.CALLER_UNCLEAR, unusable.detail());
+      new Answers(settings, http).problem(answer, Problem.CALLER_UNCLEAR, unusable.detail());
     } else if (caller instanceof CallerScope.Reading.Known known) {
-      keyed(http, answer, chain, policy, new IdempotencyKey(known.scope(), key));
+      keyed(http, answer, chain, policy, ofHeader, known.scope());
     }
   }
 
@@ -141,21 +147,42 @@ final class RequestGate {
       HttpServletResponse answer,
       FilterChain chain,
       RoutePolicy.Values policy,
-      IdempotencyKey key)
+      KeyHeader.Reading ofHeader,
+      String scope)
       throws IOException, ServletException {
     BodyBudget.Share share = settings.bodies().share();
     try {
-      RequestContent.Reading reading =
+      RequestContent.Reading content =
           RequestContent.read(http, answer, policy.maxRequestBytes(), share);
-      if (reading instanceof RequestContent.Reading.Usable usable) {
-        Operation operation = operation(http, policy, key, usable.content());
-        decided(usable.request(), answer, chain, policy, operation);
-      } else if (reading instanceof RequestContent.Reading.Refused refused) {
+      if (content instanceof RequestContent.Reading.Refused refused) {
         refuse(http, answer, refused);
+      } else if (content instanceof RequestContent.Reading.Usable usable) {
+        KeyHeader.Reading reading =
+            settings.keySource().isEmpty()
+                ? ofHeader
+                : settings.keyHeader().and(ofHeader, keysIn(http, usable));
+        if (reading instanceof KeyHeader.Reading.Present present) {
+          IdempotencyKey key = new IdempotencyKey(scope, present.key());
+          Operation operation = operation(http, policy, key, usable.content());
+          decided(usable.request(), answer, chain, policy, operation);
+        } else if (reading instanceof KeyHeader.Reading.Unusable unusable) {
+          new Answers(settings, http).problem(answer, unusable.problem(), unusable.detail());
+        } else if (policy.keyUse() == RoutePolicy.KeyUse.REQUIRED) {
+          keyMissing(http, answer);
+        } else {
+          // Its body has been read: what is dispatched from here on is not looked at again.
+          Dispatch.markFailedOpen(usable.request());
+          chain.doFilter(usable.request(), answer);
+        }
       }
     } finally {
       share.endUnlessKept();
     }
+  }
+
+  private List<String> keysIn(HttpServletRequest http, RequestContent.Reading.Usable usable) {
+    byte[] body = usable.request() instanceof BufferedRequest ? usable.content() : new byte[0];
+    return settings.keySource().orElseThrow().keysOf(http, body);
   }
 
   private void refuse(
@@ -163,11 +190,12 @@ final class RequestGate {
       throws IOException {
     if (refused.problem() == Problem.BODIES_FULL) {
       RequestBody.leave(http, answer);
-      answers.retryLater(
-          answer, refused.problem(), refused.detail(), settings.engine().config().retryAfter());
+      new Answers(settings, http)
+          .retryLater(
+              answer, refused.problem(), refused.detail(), settings.engine().config().retryAfter());
     } else {
       RequestBody.discard(http, answer);
-      answers.problem(answer, refused.problem(), refused.detail());
+      new Answers(settings, http).problem(answer, refused.problem(), refused.detail());
     }
   }
 
@@ -192,7 +220,7 @@ final class RequestGate {
               request,
               response,
               deciding,
-              (to, decision) -> refuse(to, request.origin(), decision))
+              (to, decision) -> refuse(request, to, request.origin(), decision))
           .start(policy.maxWait());
       return;
     }
@@ -204,7 +232,7 @@ final class RequestGate {
       Dispatch.markFailedOpen(request);
       chain.doFilter(request, answer);
     } else {
-      refuse(answer, request.origin(), decision);
+      refuse(request, answer, request.origin(), decision);
     }
   }
 
@@ -261,8 +289,13 @@ final class RequestGate {
     return policy.inDoubt().map(operation::withInDoubt).orElse(operation);
   }
 
-  private void refuse(HttpServletResponse answer, @Nullable String origin, Decision decision)
+  private void refuse(
+      HttpServletRequest http,
+      HttpServletResponse answer,
+      @Nullable String origin,
+      Decision decision)
       throws IOException {
+    Answers answers = new Answers(settings, http);
     if (decision instanceof Decision.Replay replay) {
       answers.replay(answer, origin, replay.outcome(), replay.expiresAt());
     } else if (decision instanceof Decision.InFlight inFlight) {

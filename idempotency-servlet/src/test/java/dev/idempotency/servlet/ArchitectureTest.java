@@ -40,7 +40,7 @@ class ArchitectureTest {
     noClasses()
         // What needs it is loaded only when the application asks for canonical JSON.
         .that()
-        .haveNameNotMatching(".*\\.CanonicalJson(\\$.*)?")
+        .haveNameNotMatching(".*\\.(CanonicalJson|JsonKey)(\\$.*)?")
         .should()
         .dependOnClassesThat(
             not(

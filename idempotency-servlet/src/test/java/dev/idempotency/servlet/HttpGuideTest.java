@@ -149,6 +149,23 @@ class HttpGuideTest {
   }
 
   @Test
+  void theApplicationSaysWhereKeysAreAndHowErrorsLook() {
+    try (InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create();
+        IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults())) {
+      IdempotencyFilterBuilder builder = TestServer.everything(engine);
+      builder.keySource(KeySource.json("/idempotency_key"));
+      builder
+          .problemWriter(
+              (request, response, problem) -> {
+                response.setContentType("application/json");
+                response.getWriter().print("{\"error\":{\"code\":\"" + problem.name() + "\"}}");
+              })
+          .redaction((request, response) -> Optional.of(response.withoutHeader("X-Token")));
+      assertThat(builder.settings().keySource()).isPresent();
+    }
+  }
+
+  @Test
   void theWebXmlIsTheOneThatIsTested() {
     String tested = flat(read(Path.of("src", "test", "resources", "webapp", "WEB-INF", "web.xml")));
     assertThat(tested).contains(flat(found("(?s)```xml\n(.*?)```", GUIDE).get(0)));
