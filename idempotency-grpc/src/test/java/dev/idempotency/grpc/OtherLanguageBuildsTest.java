@@ -36,7 +36,7 @@ class OtherLanguageBuildsTest {
         PolicyProto.class.getResourceAsStream("/idempotency/v1/policy.proto")) {
       Files.copy(policy, proto.resolve("idempotency/v1/policy.proto"));
     }
-    Files.writeString(proto.resolve("orders.proto"), block("proto", "orders.v1"));
+    Files.writeString(proto.resolve("orders.proto"), block("protobuf", "orders.v1"));
   }
 
   /** The block of a language in which a text stands. */
