@@ -9,6 +9,7 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import dev.idempotency.testing.TestClock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -16,6 +17,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import org.jetbrains.lincheck.Lincheck;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -28,6 +30,7 @@ class WaitersLincheckTest {
   /** Interleavings that each test explores: {@code -Dlincheck.scale=20} for a long form. */
   private static final int INVOCATIONS = 15 * Integer.getInteger("lincheck.scale", 1);
 
+  private static final int ROUNDS = 2_000;
   private static final Duration LONG = Duration.ofHours(1);
 
   /** Runs tasks at once, and keeps the scheduled ones until they are due. */
@@ -127,61 +130,84 @@ class WaitersLincheckTest {
     }
   }
 
-  @Test
-  void aWaitThatMeetsTheEndOfItsKeyIsWokenOrFindsItAtTheNextSweep() {
-    Lincheck.runConcurrentTest(
-        INVOCATIONS,
-        () -> {
-          Scene scene = new Scene();
-          var early = scene.await();
-          CompletableFuture<CompletableFuture<Decision>> late = new CompletableFuture<>();
-          together(() -> late.complete(scene.await()), scene::complete);
-          check(early.isDone(), "a wait from before the end was not woken");
-          scene.threads.sweepIsDue();
-          scene.isOver(late.join());
-        });
+  private static void meetsTheEndOfItsKey() {
+    Scene scene = new Scene();
+    var early = scene.await();
+    CompletableFuture<CompletableFuture<Decision>> late = new CompletableFuture<>();
+    together(() -> late.complete(scene.await()), scene::complete);
+    check(early.isDone(), "a wait from before the end was not woken");
+    scene.threads.sweepIsDue();
+    scene.isOver(late.join());
   }
 
-  /** In more steps than Lincheck explores in its time: real threads, many rounds. */
-  @Test
-  void aWaitThatTimesOutWhileItIsWokenEndsOnce() {
-    for (int round = 0; round < 2_000; round++) {
-      Scene scene = new Scene();
-      var first = scene.await();
-      var second = scene.await();
-      together(scene.threads::waitsTimeOut, scene::complete);
-      scene.isOver(first);
-      scene.isOver(second);
+  private static void timesOutWhileItIsWoken() {
+    Scene scene = new Scene();
+    var first = scene.await();
+    var second = scene.await();
+    together(scene.threads::waitsTimeOut, scene::complete);
+    scene.isOver(first);
+    scene.isOver(second);
+  }
+
+  private static void isCancelledWhileAnotherBegins() {
+    Scene scene = new Scene();
+    var cancelled = scene.await();
+    CompletableFuture<CompletableFuture<Decision>> other = new CompletableFuture<>();
+    together(() -> cancelled.cancel(false), () -> other.complete(scene.await()));
+    check(scene.engine.waiters() == 1, "the count is " + scene.engine.waiters() + ", not 1");
+    scene.complete();
+    scene.isOver(other.join());
+  }
+
+  private static void beginsWhileTheEngineCloses() {
+    Scene scene = new Scene();
+    var early = scene.await();
+    CompletableFuture<CompletableFuture<Decision>> late = new CompletableFuture<>();
+    together(() -> late.complete(scene.await()), scene.engine::close);
+    scene.isOver(early);
+    scene.isOver(late.join());
+  }
+
+  /** On real threads, in many rounds. */
+  private static void often(Runnable scenario) {
+    for (int round = 0; round < ROUNDS; round++) {
+      scenario.run();
     }
   }
 
   @Test
+  void aWaitThatMeetsTheEndOfItsKeyIsWokenOrFindsItAtTheNextSweep() {
+    often(WaitersLincheckTest::meetsTheEndOfItsKey);
+  }
+
+  @Test
+  void aWaitThatTimesOutWhileItIsWokenEndsOnce() {
+    often(WaitersLincheckTest::timesOutWhileItIsWoken);
+  }
+
+  @Test
   void aWaitThatIsCancelledWhileAnotherBeginsDoesNotTakeItAlong() {
-    Lincheck.runConcurrentTest(
-        INVOCATIONS,
-        () -> {
-          Scene scene = new Scene();
-          var cancelled = scene.await();
-          CompletableFuture<CompletableFuture<Decision>> other = new CompletableFuture<>();
-          together(() -> cancelled.cancel(false), () -> other.complete(scene.await()));
-          check(scene.engine.waiters() == 1, "the count is " + scene.engine.waiters() + ", not 1");
-          scene.complete();
-          scene.isOver(other.join());
-        });
+    often(WaitersLincheckTest::isCancelledWhileAnotherBegins);
   }
 
   @Test
   void aWaitThatBeginsWhileTheEngineClosesEnds() {
-    Lincheck.runConcurrentTest(
-        INVOCATIONS,
-        () -> {
-          Scene scene = new Scene();
-          var early = scene.await();
-          CompletableFuture<CompletableFuture<Decision>> late = new CompletableFuture<>();
-          together(() -> late.complete(scene.await()), scene.engine::close);
-          scene.isOver(early);
-          scene.isOver(late.join());
-        });
+    often(WaitersLincheckTest::beginsWhileTheEngineCloses);
+  }
+
+  /**
+   * The same, in interleavings that Lincheck chooses. It calls an invocation hung after 10 s of
+   * wall clock, in which it also has to instrument the engine's classes: on a loaded machine that
+   * alone takes longer, so this is for machines that have nothing else to do.
+   */
+  @Test
+  @Tag("soak")
+  void everyScenarioHoldsInTheInterleavingsThatLincheckChooses() {
+    List.<Runnable>of(
+            WaitersLincheckTest::meetsTheEndOfItsKey,
+            WaitersLincheckTest::isCancelledWhileAnotherBegins,
+            WaitersLincheckTest::beginsWhileTheEngineCloses)
+        .forEach(scenario -> Lincheck.runConcurrentTest(INVOCATIONS, scenario::run));
   }
 
   /** Looks whether somebody waits, then registers: loses the wake-up in between. */

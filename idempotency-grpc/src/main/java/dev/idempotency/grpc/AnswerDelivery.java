@@ -43,14 +43,14 @@ record AnswerDelivery<ReqT, RespT>(
           "the outcome of " + execution.key() + " could not be handed to the store",
           e);
       endInDoubt(execution);
-      send(OwnAnswer.outcomeUnknown());
+      send(OwnAnswer.outcomeUnknown(execution.key().digestHex()));
       return;
     }
     Optional<Outcome> authoritative = completion.flatMap(Completion::authoritative);
     if (authoritative.isPresent()) {
       replay(authoritative.get());
     } else if (endedAs(Completion.Status.FENCED_OFF, completion)) {
-      send(OwnAnswer.outcomeUnknown());
+      send(OwnAnswer.outcomeUnknown(execution.key().digestHex()));
     } else if (endedAs(Completion.Status.MISMATCH, completion)) {
       send(OwnAnswer.mismatch());
     } else if (answer.truncated() && ending == Ending.RECORD) {

@@ -44,8 +44,8 @@ record InterceptorAnswers<ReqT, RespT>(
       send(OwnAnswer.inFlight(settings.inFlightCode(), inFlight.retryAfter()));
     } else if (decision instanceof Decision.Mismatch) {
       send(OwnAnswer.mismatch());
-    } else if (decision instanceof Decision.Abandoned) {
-      send(OwnAnswer.outcomeUnknown());
+    } else if (decision instanceof Decision.Abandoned abandoned) {
+      send(OwnAnswer.outcomeUnknown(abandoned.keyDigest()));
     } else if (decision instanceof Decision.KeyExpired) {
       send(OwnAnswer.keyExpired());
     } else if (decision instanceof Decision.StoreUnavailable unavailable) {

@@ -29,7 +29,11 @@ record OwnAnswer(
     String reason,
     String message,
     List<Message> details,
-    Optional<Duration> pushback) {
+    Optional<Duration> pushback,
+    Optional<String> keyDigest) {
+
+  /** Names the digest of the key in the metadata of the {@code ErrorInfo}. */
+  private static final String KEY_DIGEST = "key_digest";
 
   /** gRFC A6: the client waits this long before it retries. */
   static final Metadata.Key<String> PUSHBACK =
@@ -94,12 +98,13 @@ record OwnAnswer(
         .pushedBack(retryAfter);
   }
 
-  static OwnAnswer outcomeUnknown() {
+  static OwnAnswer outcomeUnknown(String keyDigest) {
     return answer(
-        Status.Code.FAILED_PRECONDITION,
-        "IDEMPOTENCY_OUTCOME_UNKNOWN",
-        "nobody knows how the first call with this idempotency key ended; look whether it took"
-            + " effect before you try again with a new key");
+            Status.Code.FAILED_PRECONDITION,
+            "IDEMPOTENCY_OUTCOME_UNKNOWN",
+            "nobody knows how the first call with this idempotency key ended; look whether it took"
+                + " effect before you try again with a new key")
+        .about(keyDigest);
   }
 
   static OwnAnswer keyExpired() {
@@ -174,11 +179,15 @@ record OwnAnswer(
 
   private static OwnAnswer answer(
       Status.Code code, String reason, String message, Message... more) {
-    return new OwnAnswer(code, reason, message, List.of(more), Optional.empty());
+    return new OwnAnswer(code, reason, message, List.of(more), Optional.empty(), Optional.empty());
   }
 
   private OwnAnswer pushedBack(Duration retryAfter) {
-    return new OwnAnswer(code, reason, message, details, Optional.of(retryAfter));
+    return new OwnAnswer(code, reason, message, details, Optional.of(retryAfter), keyDigest);
+  }
+
+  private OwnAnswer about(String digest) {
+    return new OwnAnswer(code, reason, message, details, pushback, Optional.of(digest));
   }
 
   /**
@@ -187,12 +196,14 @@ record OwnAnswer(
    * @param domain of the {@code ErrorInfo}
    */
   void close(ServerCall<?, ?> call, String domain) {
+    ErrorInfo.Builder info = ErrorInfo.newBuilder().setDomain(domain).setReason(reason);
+    // An operator finds the key by it.
+    keyDigest.ifPresent(digest -> info.putMetadata(KEY_DIGEST, digest));
     com.google.rpc.Status.Builder status =
         com.google.rpc.Status.newBuilder()
             .setCode(code.value())
             .setMessage(message)
-            .addDetails(
-                Any.pack(ErrorInfo.newBuilder().setDomain(domain).setReason(reason).build()));
+            .addDetails(Any.pack(info.build()));
     for (Message detail : details) {
       status.addDetails(Any.pack(detail));
     }

@@ -2,8 +2,11 @@ package dev.idempotency.grpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.IdempotencyListener;
+import dev.idempotency.InDoubtPolicy;
 import dev.idempotency.OutcomeResolver;
 import dev.idempotency.grpc.WalletServer.Transport;
 import dev.idempotency.grpc.wallet.Payment;
@@ -18,6 +21,7 @@ import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.List;
@@ -86,6 +90,35 @@ class OwnAnswersTest {
           Status.Code.FAILED_PRECONDITION,
           "IDEMPOTENCY_OUTCOME_UNKNOWN");
       assertThat(server.wallet.effects).hasValue(1);
+    }
+  }
+
+  @Test
+  void unknownOutcomeNamesTheDigestByWhichAnOperatorFindsTheKey() throws Exception {
+    CompletableFuture<IdempotencyKey> inDoubt = new CompletableFuture<>();
+    try (WalletServer server =
+        server(
+            IdempotencyConfig.builder()
+                .listener(
+                    new IdempotencyListener() {
+                      @Override
+                      public void onInDoubt(IdempotencyKey key, InDoubtPolicy applied) {
+                        inDoubt.complete(key);
+                      }
+                    }))) {
+      server.wallet.answer =
+          (effect, amount, observer) -> {
+            throw new IllegalStateException("after the effect");
+          };
+      assertThatThrownBy(() -> server.client().pay(WalletServer.request("k", 1)))
+          .isInstanceOf(StatusRuntimeException.class);
+
+      StatusRuntimeException retried =
+          catchThrowableOfType(
+              StatusRuntimeException.class,
+              () -> server.client().pay(WalletServer.request("k", 1)));
+      assertThat(WalletServer.errorInfo(retried).getMetadataMap())
+          .containsEntry("key_digest", inDoubt.join().digestHex());
     }
   }
 

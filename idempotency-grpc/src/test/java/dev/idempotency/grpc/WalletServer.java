@@ -201,16 +201,23 @@ final class WalletServer implements AutoCloseable {
   }
 
   static String reason(StatusRuntimeException exception) throws InvalidProtocolBufferException {
+    ErrorInfo info = errorInfo(exception);
+    return info.getReason().isEmpty() ? "none" : info.getReason();
+  }
+
+  /** The interceptor's own; an empty one if there is none. */
+  static ErrorInfo errorInfo(StatusRuntimeException exception)
+      throws InvalidProtocolBufferException {
     com.google.rpc.Status status = StatusProto.fromThrowable(exception);
     for (com.google.protobuf.Any detail : status.getDetailsList()) {
       if (detail.is(ErrorInfo.class)) {
         ErrorInfo info = detail.unpack(ErrorInfo.class);
         if (info.getDomain().equals(IdempotencyInterceptor.ERROR_DOMAIN)) {
-          return info.getReason();
+          return info;
         }
       }
     }
-    return "none";
+    return ErrorInfo.getDefaultInstance();
   }
 
   @Override

@@ -10,7 +10,6 @@ import java.io.OutputStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /** Writes what the filter itself answers: problems and stored responses. Immutable. */
@@ -19,6 +18,10 @@ final class Answers {
   private static final System.Logger LOG = System.getLogger(IdempotencyFilter.class.getName());
 
   private static final String ALLOW_ORIGIN = "Access-Control-Allow-Origin";
+
+  /** Names a key in the {@code instance} of a problem, followed by its digest. */
+  private static final String KEYS = "urn:idempotency-key:digest:";
+
   private static final int PIECE = 4 * 1024;
   private static final String REPLAYED = "Idempotent-Replayed";
 
@@ -36,7 +39,7 @@ final class Answers {
   }
 
   void problem(HttpServletResponse response, Problem problem, String detail) throws IOException {
-    problem(response, problem, detail, Optional.empty(), OptionalInt.empty());
+    problem(response, of(problem, detail));
   }
 
   void retryLater(HttpServletResponse response, Problem problem, String detail, Duration retryAfter)
@@ -44,43 +47,42 @@ final class Answers {
     // RFC 9110 section 10.2.3 knows whole seconds only, and 0 would invite a busy loop.
     long seconds = Math.max(1, retryAfter.plusNanos(999_999_999).toSeconds());
     response.setHeader("Retry-After", Long.toString(seconds));
-    problem(
-        response, problem, detail, Optional.of(Duration.ofSeconds(seconds)), OptionalInt.empty());
+    problem(response, of(problem, detail).withRetryAfter(Duration.ofSeconds(seconds)));
   }
 
   void keyReused(HttpServletResponse response) throws IOException {
     problem(response, Problem.KEY_REUSED, "This key was used for another request; use a new key.");
   }
 
-  void unknown(HttpServletResponse response) throws IOException {
+  /**
+   * It is unknown how the first request ended.
+   *
+   * @param keyDigest for the operator whom the caller will ask
+   */
+  void unknown(HttpServletResponse response, String keyDigest) throws IOException {
     problem(
         response,
-        Problem.OUTCOME_UNKNOWN,
-        "The first request with this key ended without a known result. It may have been carried"
-            + " out: check its effect before you send it again with a new key.");
+        of(
+                Problem.OUTCOME_UNKNOWN,
+                "The first request with this key ended without a known result. It may have been"
+                    + " carried out: check its effect before you send it again with a new key.")
+            .withKeyDigest(keyDigest));
   }
 
-  private void problem(
-      HttpServletResponse response,
-      Problem problem,
-      String detail,
-      Optional<Duration> retryAfter,
-      OptionalInt originalStatus)
+  private IdempotencyProblem of(Problem problem, String detail) {
+    return new IdempotencyProblem(problem, settings.problemTypes() + problem.slug(), detail);
+  }
+
+  private void problem(HttpServletResponse response, IdempotencyProblem problem)
       throws IOException {
     response.setStatus(problem.status());
     settings
         .describedBy()
         .ifPresent(
             base ->
-                response.addHeader("Link", "<" + base + problem.slug() + ">; rel=\"describedby\""));
+                response.addHeader("Link", "<" + base + problem.name() + ">; rel=\"describedby\""));
     response.setHeader("Cache-Control", "no-store");
-    String type = settings.problemTypes() + problem.slug();
-    settings
-        .problemWriter()
-        .write(
-            request,
-            response,
-            new IdempotencyProblem(problem, type, detail, retryAfter, originalStatus));
+    settings.problemWriter().write(request, response, problem);
   }
 
   /** As {@code application/problem+json}. */
@@ -90,6 +92,7 @@ final class Answers {
     ProblemDocument document =
         new ProblemDocument(problem.type(), problem.title(), problem.status())
             .with("detail", problem.detail());
+    problem.keyDigest().ifPresent(digest -> document.with("instance", KEYS + digest));
     problem.originalStatus().ifPresent(status -> document.with("originalStatus", status));
     response.setContentType(ProblemDocument.MEDIA_TYPE);
     body(response, document.toBytes());
@@ -178,13 +181,12 @@ final class Answers {
 
   private void notKept(HttpServletResponse response, int status, boolean statusKept)
       throws IOException {
-    problem(
-        response,
-        Problem.RESPONSE_NOT_KEPT,
-        "The first request with this key was completed, but its response was not kept. It is not"
-            + " run again.",
-        Optional.empty(),
-        statusKept ? OptionalInt.of(status) : OptionalInt.empty());
+    IdempotencyProblem problem =
+        of(
+            Problem.RESPONSE_NOT_KEPT,
+            "The first request with this key was completed, but its response was not kept. It is"
+                + " not run again.");
+    problem(response, statusKept ? problem.withOriginalStatus(status) : problem);
   }
 
   void expires(HttpServletResponse response, Instant expiresAt) {

@@ -299,7 +299,7 @@ final class Exchange {
       return true;
     }
     if (ended.fencedOff()) {
-      answers.unknown(response.discard());
+      answers.unknown(response.discard(), execution.key().digestHex());
       sent = true;
       return true;
     }

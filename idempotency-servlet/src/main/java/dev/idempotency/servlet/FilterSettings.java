@@ -19,6 +19,7 @@ record FilterSettings(
     BodyBudget bodies,
     ReplayedHeaders replayedHeaders,
     Optional<String> expiresHeader,
+    FirstSent firstSent,
     Optional<KeySource> keySource,
     ResponseRedaction redaction,
     ProblemWriter problemWriter,

@@ -37,6 +37,7 @@ public final class IdempotencyFilterBuilder {
   private List<String> keyHeaders = List.of("Idempotency-Key", "X-Idempotency-Key");
   private boolean uuidKeys;
   private Optional<CallerScope> scope = Optional.empty();
+  private Optional<String> firstSentHeader = Optional.empty();
   private Optional<String> expiresHeader = Optional.of("Idempotency-Key-Expires");
   private Optional<KeySource> keySource = Optional.empty();
   private ResponseRedaction redaction = (request, response) -> Optional.of(response);
@@ -192,6 +193,17 @@ public final class IdempotencyFilterBuilder {
     return this;
   }
 
+  /**
+   * Reads from this header when the client sent the first attempt, for {@link
+   * dev.idempotency.LateKeys#REFUSE}; default none, only the key itself can say it. OASIS
+   * Repeatable Requests 1.0 names it {@code Repeatability-First-Sent}. A value that is no date of
+   * RFC 9110, section 5.6.7, is refused with 400.
+   */
+  public IdempotencyFilterBuilder firstSentHeader(String name) {
+    this.firstSentHeader = Optional.of(token(name));
+    return this;
+  }
+
   /** Writes the filter's own answers; default as {@code application/problem+json} (RFC 9457). */
   public IdempotencyFilterBuilder problemWriter(ProblemWriter writer) {
     this.problemWriter = writer;
@@ -305,6 +317,7 @@ public final class IdempotencyFilterBuilder {
         new BodyBudget(bodyBudget()),
         new ReplayedHeaders(replayedHeaders),
         expiresHeader,
+        new FirstSent(firstSentHeader),
         keySource,
         redaction,
         problemWriter,
@@ -337,7 +350,12 @@ public final class IdempotencyFilterBuilder {
   private void check(RoutePolicy.Values policy) {
     Duration lease = policy.lease().orElse(engine.config().lease());
     Duration ttl = policy.ttl().orElse(engine.config().ttl());
-    IdempotencyConfig.builder().lease(lease).ttl(ttl).build();
+    IdempotencyConfig.builder()
+        .lease(lease)
+        .ttl(ttl)
+        .lateKeys(engine.config().lateKeys())
+        .clockSkew(engine.config().clockSkew())
+        .build();
     int outcome = engine.config().maxOutcomeBytes();
     long needed = policy.maxResponseBytes().orElse(0) + (long) RoutePolicy.Values.HEAD_BYTES;
     if (policy.maxResponseBytes().isPresent() && needed > outcome) {

@@ -12,18 +12,40 @@ public final class IdempotencyProblem {
   private final String detail;
   private final Optional<Duration> retryAfter;
   private final OptionalInt originalStatus;
+  private final Optional<String> keyDigest;
 
-  IdempotencyProblem(
+  IdempotencyProblem(Problem problem, String type, String detail) {
+    this(problem, type, detail, Optional.empty(), OptionalInt.empty(), Optional.empty());
+  }
+
+  private IdempotencyProblem(
       Problem problem,
       String type,
       String detail,
       Optional<Duration> retryAfter,
-      OptionalInt originalStatus) {
+      OptionalInt originalStatus,
+      Optional<String> keyDigest) {
     this.problem = problem;
     this.type = type;
     this.detail = detail;
     this.retryAfter = retryAfter;
     this.originalStatus = originalStatus;
+    this.keyDigest = keyDigest;
+  }
+
+  IdempotencyProblem withRetryAfter(Duration wait) {
+    return new IdempotencyProblem(
+        problem, type, detail, Optional.of(wait), originalStatus, keyDigest);
+  }
+
+  IdempotencyProblem withOriginalStatus(int status) {
+    return new IdempotencyProblem(
+        problem, type, detail, retryAfter, OptionalInt.of(status), keyDigest);
+  }
+
+  IdempotencyProblem withKeyDigest(String digest) {
+    return new IdempotencyProblem(
+        problem, type, detail, retryAfter, originalStatus, Optional.of(digest));
   }
 
   /** Its stable name, such as {@code key-missing}; all are listed in {@code docs/http.md}. */
@@ -59,5 +81,13 @@ public final class IdempotencyProblem {
   /** The status of a response that was not kept, where it is known. */
   public OptionalInt originalStatus() {
     return originalStatus;
+  }
+
+  /**
+   * The digest of the key, 64 characters of lower-case hex, where an operator has to look at it:
+   * log lines and {@code IdempotencyAdmin} name the key by it.
+   */
+  public Optional<String> keyDigest() {
+    return keyDigest;
   }
 }

@@ -51,6 +51,7 @@ final class InitParameters {
             builder.expiresHeader(text.strip());
           }
         });
+    known.put("firstSentHeader", (builder, text) -> builder.firstSentHeader(text.strip()));
     known.put(
         "ignoredQueryParameters",
         (builder, text) -> builder.ignoredQueryParameters(words(text).toArray(new String[0])));

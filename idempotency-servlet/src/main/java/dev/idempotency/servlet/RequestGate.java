@@ -138,7 +138,12 @@ final class RequestGate {
       RequestBody.discard(http, answer);
       new Answers(settings, http).problem(answer, Problem.CALLER_UNCLEAR, unusable.detail());
     } else if (caller instanceof CallerScope.Reading.Known known) {
-      keyed(http, answer, chain, policy, ofHeader, known.scope());
+      if (settings.firstSent().read(http) instanceof FirstSent.Reading.Unusable unusable) {
+        RequestBody.discard(http, answer);
+        new Answers(settings, http).problem(answer, Problem.KEY_MALFORMED, unusable.detail());
+      } else {
+        keyed(http, answer, chain, policy, ofHeader, known.scope());
+      }
     }
   }
 
@@ -286,6 +291,9 @@ final class RequestGate {
     Operation operation = Operation.of(key, fingerprint.build());
     operation = policy.ttl().map(operation::withTtl).orElse(operation);
     operation = policy.lease().map(operation::withLease).orElse(operation);
+    if (settings.firstSent().read(http) instanceof FirstSent.Reading.Known known) {
+      operation = known.time().map(operation::withFirstSent).orElse(operation);
+    }
     return policy.inDoubt().map(operation::withInDoubt).orElse(operation);
   }
 
@@ -318,8 +326,10 @@ final class RequestGate {
           Problem.KEY_EXPIRED,
           "This key is older than a stored response can be, so it cannot be found out whether the"
               + " request ran, and it was not run now. Check its effect, then use a new key.");
+    } else if (decision instanceof Decision.Abandoned abandoned) {
+      answers.unknown(answer, abandoned.keyDigest());
     } else {
-      answers.unknown(answer);
+      throw new IllegalStateException("not an answer: " + decision);
     }
   }
 }
