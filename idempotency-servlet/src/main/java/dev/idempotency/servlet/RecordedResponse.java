@@ -105,14 +105,15 @@ public final class RecordedResponse {
   }
 
   /**
-   * Adds a header field. On replay only those go out that the filter replays, see {@link
+   * Adds a header field. The first of a name is set when it is replayed, as by {@code setHeader};
+   * the others are added to it. On replay only those go out that the filter replays, see {@link
    * IdempotencyFilterBuilder#replayedHeaders}.
    *
    * @throws IllegalArgumentException if name or value could not stand in a response
    */
   public RecordedResponse header(String name, String value) {
     List<Header> more = new ArrayList<>(headers);
-    more.add(new Header(name, value, false));
+    more.add(new Header(name, value, headerValues(name).isEmpty()));
     return new RecordedResponse(status, more, body, kind);
   }
 

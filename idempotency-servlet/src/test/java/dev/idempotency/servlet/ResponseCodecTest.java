@@ -15,6 +15,8 @@ class ResponseCodecTest {
       RecordedResponse.of(201)
           .header("Location", "/ü")
           .header("Content-Type", "text/plain")
+          .header("Link", "</a>")
+          .header("Link", "</b>")
           .body("body".getBytes(UTF_8))
           .toOutcome()
           .toBytes();
@@ -29,8 +31,10 @@ class ResponseCodecTest {
     assertThat(read.status()).isEqualTo(201);
     assertThat(read.headers())
         .containsExactly(
-            new RecordedResponse.Header("Location", "/ü", false),
-            new RecordedResponse.Header("Content-Type", "text/plain", false));
+            new RecordedResponse.Header("Location", "/ü", true),
+            new RecordedResponse.Header("Content-Type", "text/plain", true),
+            new RecordedResponse.Header("Link", "</a>", true),
+            new RecordedResponse.Header("Link", "</b>", false));
     assertThat(read.bodyBytes()).isEqualTo("body".getBytes(UTF_8));
   }
 

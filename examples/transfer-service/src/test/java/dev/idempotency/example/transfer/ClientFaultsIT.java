@@ -38,6 +38,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -218,6 +219,10 @@ class ClientFaultsIT {
                     .build())
             .getId();
       } catch (StatusRuntimeException e) {
+        Optional<NotExecutedException> notExecuted = NotExecutedException.in(e);
+        if (notExecuted.isPresent()) {
+          throw notExecuted.get();
+        }
         throw OutcomeUnknownException.in(e).orElseThrow(() -> e);
       }
     }
