@@ -144,7 +144,7 @@ class StoreDownTest {
   @Test
   void anOutcomeThatIsStoredLaterIsAnsweredNowAndARetryDoesNotRunMeanwhile() throws Exception {
     with(
-        UnaryOperator.identity(),
+        filter -> filter.everyRoute(RoutePolicy.optional().rejectInFlight()),
         server -> {
           cannotComplete = true;
           assertThat(server.post("a", "k").body()).isEqualTo("a");
