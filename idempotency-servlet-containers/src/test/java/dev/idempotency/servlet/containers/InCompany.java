@@ -116,6 +116,20 @@ abstract class InCompany {
     }
   }
 
+  /**
+   * Retries of the key "k" learn that nobody knows how its run ended. Whoever answered the client
+   * in our place did so before the container ended the request, and until then it is in flight.
+   */
+  final void assertEndsInDoubt(Company company, String path) {
+    until(
+        "a retry is told that the outcome is unknown",
+        () -> {
+          String retry = company.send(path, "k").join().body();
+          assertThat(retry).containsAnyOf("in-flight", "outcome-unknown");
+          return retry.contains("outcome-unknown");
+        });
+  }
+
   /** The first answer is a run, its retry a replay of it. */
   final void assertRunsOnce(Company company, String path) throws Exception {
     int before = runs.get();
