@@ -44,12 +44,29 @@ final class AwaitedKey {
     return digest;
   }
 
-  /** False if this one is out of use: make another. */
-  synchronized boolean join(Wait wait) {
-    if (!retired) {
-      waits.add(wait);
+  /** How an attempt to wait here ended. */
+  enum Join {
+    JOINED,
+    /** Too many wait for this key. */
+    FULL,
+    /** This one is out of use: make another. */
+    RETIRED
+  }
+
+  /**
+   * Waits here.
+   *
+   * @param places how many may wait
+   */
+  synchronized Join join(Wait wait, int places) {
+    if (retired) {
+      return Join.RETIRED;
     }
-    return !retired;
+    if (waits.size() >= places) {
+      return Join.FULL;
+    }
+    waits.add(wait);
+    return Join.JOINED;
   }
 
   private boolean take(Wait wait) {
@@ -60,7 +77,7 @@ final class AwaitedKey {
       retireIfUnused();
     }
     wait.cancelTimeout();
-    home.left();
+    home.left(this);
     return true;
   }
 

@@ -85,6 +85,14 @@ final class EngineLog {
         lease.key().digestHex(), Long.toString(lease.fence()), String.valueOf(cause.getMessage()));
   }
 
+  static void resultNotKept(Lease lease, int bytes) {
+    warn(
+        "result not kept: the outcome of key {0} (fence {1}, {2} bytes) finds no room beside those"
+            + " that wait for the store, and waits as a tombstone; retries are told that it ran."
+            + " Give IdempotencyConfig more memory if that is usual",
+        lease.key().digestHex(), Long.toString(lease.fence()), Integer.toString(bytes));
+  }
+
   static void late(Lease lease, Completion.Status status) {
     LOG.log(
         System.Logger.Level.INFO,

@@ -35,7 +35,12 @@ record EngineParts(
         new Resolutions(config.resolver()),
         renewals,
         backlog,
-        new Waiters(store, threads, config.sweepEvery(), config.maxWaiters()));
+        new Waiters(
+            store,
+            threads,
+            config.sweepEvery(),
+            new WaitingPlaces(config.maxWaiters(), config.maxWaitersPerScope()),
+            config.maxWaitersPerKey()));
   }
 
   long now() {

@@ -5,6 +5,7 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -92,6 +93,24 @@ public final class IdempotencyConfig {
     return values.maxWaiters;
   }
 
+  /** How many of them may be of one scope; default a quarter of {@link #maxWaiters()}. */
+  public int maxWaitersPerScope() {
+    return values.maxWaitersPerScope.orElse(Math.max(1, values.maxWaiters / 4));
+  }
+
+  /** How many of them may wait for one key; default a tenth of {@link #maxWaiters()}. */
+  public int maxWaitersPerKey() {
+    return values.maxWaitersPerKey.orElse(Math.max(1, values.maxWaiters / 10));
+  }
+
+  /**
+   * What engine and adapters may hold for callers; default {@link MemoryBudget#ofHeap()}, one for
+   * these settings: engines with the same settings share it.
+   */
+  public MemoryBudget memory() {
+    return values.memory.orElseThrow();
+  }
+
   /** How often waiters look at the store when nobody wakes them; default 200 ms. */
   public Duration sweepEvery() {
     return values.sweepEvery;
@@ -132,6 +151,9 @@ public final class IdempotencyConfig {
     // A body of 1 MiB, and what an adapter keeps beside it.
     private int maxOutcomeBytes = Outcome.DEFAULT_MAX_BYTES;
     private int maxWaiters = 10_000;
+    private OptionalInt maxWaitersPerScope = OptionalInt.empty();
+    private OptionalInt maxWaitersPerKey = OptionalInt.empty();
+    private Optional<MemoryBudget> memory = Optional.empty();
     private Duration sweepEvery = Duration.ofMillis(200);
     private int maxPending = 10_000;
     private Duration drainTimeout = Duration.ofSeconds(10);
@@ -152,6 +174,9 @@ public final class IdempotencyConfig {
       keyTime = other.keyTime;
       maxOutcomeBytes = other.maxOutcomeBytes;
       maxWaiters = other.maxWaiters;
+      maxWaitersPerScope = other.maxWaitersPerScope;
+      maxWaitersPerKey = other.maxWaitersPerKey;
+      memory = Optional.of(other.memory.orElseGet(MemoryBudget::ofHeap));
       sweepEvery = other.sweepEvery;
       maxPending = other.maxPending;
       drainTimeout = other.drainTimeout;
@@ -240,6 +265,34 @@ public final class IdempotencyConfig {
     }
 
     /**
+     * How many of {@code maxWaiters} may be of one scope, so that no caller takes the places of
+     * all; default a quarter; at least 1. Does not count for the empty scope, in which all callers
+     * are one. More are answered {@link Decision.InFlight} at once.
+     */
+    public Builder maxWaitersPerScope(int requests) {
+      this.maxWaitersPerScope = OptionalInt.of(atLeastOne("maxWaitersPerScope", requests));
+      return this;
+    }
+
+    /**
+     * How many of {@code maxWaiters} may wait for one key; default a tenth; at least 1. More are
+     * answered {@link Decision.InFlight} at once.
+     */
+    public Builder maxWaitersPerKey(int requests) {
+      this.maxWaitersPerKey = OptionalInt.of(atLeastOne("maxWaitersPerKey", requests));
+      return this;
+    }
+
+    /**
+     * Bounds what engine and adapters hold for callers; default {@link MemoryBudget#ofHeap()}. Give
+     * all engines of a process the same one.
+     */
+    public Builder memory(MemoryBudget budget) {
+      this.memory = Optional.of(budget);
+      return this;
+    }
+
+    /**
      * How often waiters look when nobody wakes them; default 200 ms; above zero, at most 365 days.
      */
     public Builder sweepEvery(Duration duration) {
@@ -249,7 +302,8 @@ public final class IdempotencyConfig {
 
     /**
      * Most outcomes, and beside them most releases, that are kept for later while the store cannot
-     * be reached; default 10,000; at least 1.
+     * be reached; default 10,000; at least 1. Their bytes are bounded by {@link #memory}: an
+     * outcome that finds no room there waits as a tombstone.
      */
     public Builder maxPending(int writes) {
       this.maxPending = atLeastOne("maxPending", writes);

@@ -99,8 +99,9 @@ public final class IdempotencyEngine implements AutoCloseable {
    * with an executor of your own). Cancelling it ends the wait; if the key was just claimed, it is
    * released. Requests that wait for one key get it in the order in which they came.
    *
-   * @param atMost how long to wait, up to 365 days; then, when too many wait, or when the engine is
-   *     closed, {@link Decision.InFlight}; at zero or below it does not wait
+   * @param atMost how long to wait, up to 365 days; then, when too many wait (in all, in this scope
+   *     or for this key), or when the engine is closed, {@link Decision.InFlight}; at zero or below
+   *     it does not wait
    * @throws IllegalArgumentException if the operation's lease and TTL do not fit together
    */
   public CompletableFuture<Decision> beginOrWait(Operation operation, Duration atMost) {

@@ -32,9 +32,7 @@ final class OutcomeRecorder {
    */
   Completion record(Outcome outcome, Optional<Outcome> authoritative) {
     Outcome kept =
-        outcome.size() <= engine.config().maxOutcomeBytes()
-            ? outcome
-            : Outcome.tombstone(outcome.format(), new byte[0]);
+        outcome.size() <= engine.config().maxOutcomeBytes() ? outcome : withoutResult(outcome);
     Completion completion;
     try {
       completion = completion(store(kept), authoritative);
@@ -43,7 +41,7 @@ final class OutcomeRecorder {
     } catch (Error e) {
       // As for a defect above.
       held.letGo();
-      engine.backlog().addOutcome(new PendingOutcome(kept));
+      engine.backlog().addOutcome(pending(kept));
       throw e;
     }
     engine.listener().tell(listener -> listener.onCompletion(key(), completion.status()));
@@ -61,9 +59,24 @@ final class OutcomeRecorder {
         // key would be in flight until its TTL.
         held.letGo();
       }
-      engine.backlog().addOutcome(new PendingOutcome(kept));
+      engine.backlog().addOutcome(pending(kept));
     }
     return new Completion(Completion.Status.UNRECORDED, authoritative);
+  }
+
+  private static Outcome withoutResult(Outcome outcome) {
+    return Outcome.tombstone(outcome.format(), new byte[0]);
+  }
+
+  /** As it may wait: a tombstone, which still prevents a second run, where there is no room. */
+  private PendingOutcome pending(Outcome outcome) {
+    MemoryReservation memory =
+        engine.config().memory().reserve(MemoryBudget.Kind.OUTCOMES, key().scope());
+    if (outcome.isTombstone() || memory.grow(outcome.size()).isGranted()) {
+      return new PendingOutcome(outcome, memory);
+    }
+    EngineLog.resultNotKept(held.lease(), outcome.size());
+    return new PendingOutcome(withoutResult(outcome), memory);
   }
 
   private CompleteResult store(Outcome outcome) {
@@ -125,10 +138,12 @@ final class OutcomeRecorder {
   private final class PendingOutcome implements PendingWrite {
 
     private final Outcome outcome;
+    private final MemoryReservation memory;
     private final long giveUpAtNanos = engine.now() + held.lease().ttl().toNanos();
 
-    PendingOutcome(Outcome outcome) {
+    PendingOutcome(Outcome outcome, MemoryReservation memory) {
       this.outcome = outcome;
+      this.memory = memory;
     }
 
     @Override
@@ -145,6 +160,7 @@ final class OutcomeRecorder {
               : completion(result, Optional.empty()).status();
       EngineLog.late(held.lease(), status);
       engine.listener().tell(listener -> listener.onLateCompletion(key(), status));
+      memory.close();
       return true;
     }
 
@@ -155,6 +171,7 @@ final class OutcomeRecorder {
 
     @Override
     public void lost() {
+      memory.close();
       giveUp();
     }
   }

@@ -12,8 +12,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The requests that wait for keys in flight, without holding a thread.
@@ -34,19 +34,25 @@ final class Waiters {
   private final IdempotencyStore store;
   private final EngineThreads threads;
   private final Duration sweepEvery;
-  private final int capacity;
+  private final WaitingPlaces places;
+  private final int placesOfKey;
   private final Lanes<AwaitedKey> looks;
   private final ConcurrentHashMap<String, AwaitedKey> awaited = new ConcurrentHashMap<>();
   private final Set<String> sweptNodes = ConcurrentHashMap.newKeySet();
-  private final AtomicInteger waiting = new AtomicInteger();
   private final AtomicBoolean sweepScheduled = new AtomicBoolean();
   private volatile boolean closed;
 
-  Waiters(IdempotencyStore store, EngineThreads threads, Duration sweepEvery, int capacity) {
+  Waiters(
+      IdempotencyStore store,
+      EngineThreads threads,
+      Duration sweepEvery,
+      WaitingPlaces places,
+      int placesOfKey) {
     this.store = store;
     this.threads = threads;
     this.sweepEvery = sweepEvery;
-    this.capacity = capacity;
+    this.places = places;
+    this.placesOfKey = placesOfKey;
     this.looks =
         new Lanes<>(
             threads,
@@ -60,14 +66,29 @@ final class Waiters {
    * Waits.
    *
    * @param claims claims the key for its waiters
-   * @return false if too many wait, or the engine is closed: then nothing becomes of the wait
+   * @return false if too many wait, in all, of this scope or for this key, or the engine is closed:
+   *     then nothing becomes of the wait
    */
   boolean await(Wait wait, Claims claims, Duration atMost) {
-    if (waiting.incrementAndGet() > capacity || closed) {
-      waiting.decrementAndGet();
+    String scope = wait.operation().key().scope();
+    if (closed || !places.take(scope)) {
       return false;
     }
-    AwaitedKey key = join(wait, claims);
+    AwaitedKey key = null;
+    try {
+      key = join(wait, claims);
+    } finally {
+      if (key == null) {
+        places.giveBack(scope);
+      }
+    }
+    if (key == null) {
+      return false;
+    }
+    return awaited(wait, key, atMost);
+  }
+
+  private boolean awaited(Wait wait, AwaitedKey key, Duration atMost) {
     try {
       wait.endAfter(threads.schedule(atMost, () -> key.end(wait)));
       var unused = wait.result().whenComplete((decision, failure) -> key.forget(wait));
@@ -82,20 +103,27 @@ final class Waiters {
     return true;
   }
 
-  private AwaitedKey join(Wait wait, Claims claims) {
+  /** Null if too many wait for this key. */
+  private @Nullable AwaitedKey join(Wait wait, Claims claims) {
     IdempotencyKey key = wait.operation().key();
     String digest = key.digestHex();
     while (true) {
       AwaitedKey shared =
           awaited.computeIfAbsent(digest, same -> new AwaitedKey(key, same, claims, this));
-      if (shared.join(wait)) {
-        return shared;
+      switch (shared.join(wait, placesOfKey)) {
+        case JOINED -> {
+          return shared;
+        }
+        case FULL -> {
+          return null;
+        }
+        case RETIRED -> Thread.onSpinWait();
       }
     }
   }
 
   int size() {
-    return waiting.get();
+    return places.taken();
   }
 
   EngineThreads threads() {
@@ -103,8 +131,8 @@ final class Waiters {
   }
 
   /** One wait is over. */
-  void left() {
-    waiting.decrementAndGet();
+  void left(AwaitedKey key) {
+    places.giveBack(key.key().scope());
   }
 
   /** Nobody waits for a key any more. */

@@ -54,6 +54,7 @@ class LeaseIsolationTest {
         .lease(LEASE)
         .ttl(TTL)
         .maxWaiters(20_000)
+        .maxWaitersPerKey(20_000)
         .drainTimeout(Duration.ofMillis(1))
         .listener(
             new IdempotencyListener() {

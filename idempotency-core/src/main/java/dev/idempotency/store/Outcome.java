@@ -2,6 +2,7 @@ package dev.idempotency.store;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
@@ -48,6 +49,16 @@ public final class Outcome {
   }
 
   /**
+   * As {@link #of}, without a copy: for large results.
+   *
+   * @param format names the encoding of the bytes
+   * @param bytes the result; nobody may change them any more
+   */
+  public static Outcome wrap(String format, byte[] bytes) {
+    return new Outcome(format, bytes, false);
+  }
+
+  /**
    * A mark that the operation ran, without its result.
    *
    * @param format names the encoding of the bytes
@@ -65,6 +76,11 @@ public final class Outcome {
   /** A copy of the bytes. */
   public byte[] toBytes() {
     return bytes.clone();
+  }
+
+  /** The bytes, to read, without a copy. */
+  public ByteBuffer asReadOnlyBuffer() {
+    return ByteBuffer.wrap(bytes).asReadOnlyBuffer();
   }
 
   /** The number of bytes. */

@@ -36,7 +36,11 @@ class ManyWaitersTest {
     try (InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create();
         IdempotencyEngine engine =
             IdempotencyEngine.create(
-                store, IdempotencyConfig.builder().maxWaiters(REQUESTS).build());
+                store,
+                IdempotencyConfig.builder()
+                    .maxWaiters(REQUESTS)
+                    .maxWaitersPerKey(REQUESTS)
+                    .build());
         TestServer server = server(engine)) {
       URI app = server.openHttp2(2 * REQUESTS);
       HttpClient client = HttpClient.newHttpClient();

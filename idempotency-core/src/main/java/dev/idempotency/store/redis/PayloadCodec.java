@@ -146,7 +146,7 @@ final class PayloadCodec {
     return ByteBuffer.allocate(1 + format.length + outcome.size())
         .put((byte) format.length)
         .put(format)
-        .put(outcome.toBytes())
+        .put(outcome.asReadOnlyBuffer())
         .array();
   }
 
@@ -158,7 +158,7 @@ final class PayloadCodec {
     String format = new String(payload, 1, formatLength, US_ASCII);
     byte[] bytes = Arrays.copyOfRange(payload, 1 + formatLength, payload.length);
     try {
-      return tombstone ? Outcome.tombstone(format, bytes) : Outcome.of(format, bytes);
+      return tombstone ? Outcome.tombstone(format, bytes) : Outcome.wrap(format, bytes);
     } catch (IllegalArgumentException e) {
       throw RecordHeader.corrupt("the record's payload has a bad format name");
     }
