@@ -31,13 +31,29 @@ interface Container {
     return System.getProperty("container", "Tomcat 11");
   }
 
+  /** Starts it, with HTTP/1.1 and HTTP/2 without TLS on one port. */
+  Running start(Deployment deployment) throws Exception;
+
   /**
-   * Starts it, with HTTP/1.1 and HTTP/2 without TLS on one port.
+   * One application.
    *
    * @param filters in front of everything, in this order
-   * @param servlet answers every path; its {@link MultipartConfig} annotation counts
+   * @param servlet its {@link MultipartConfig} annotation counts
+   * @param pattern what the servlet answers
+   * @param encodedSlashes whether the container accepts {@code %2F} in a path; none does by default
    */
-  Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception;
+  record Deployment(
+      List<Mapped> filters, HttpServlet servlet, String pattern, boolean encodedSlashes) {}
+
+  /**
+   * Starts it.
+   *
+   * @param filters in front of everything, in this order
+   * @param servlet answers every path
+   */
+  default Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
+    return start(new Deployment(filters, servlet, "/*", false));
+  }
 
   /**
    * As {@link #startMapped}, with all filters for requests, forwards and asynchronous dispatches.

@@ -70,8 +70,12 @@ abstract class InCompany {
 
   /** Starts the container of this run. */
   final Company serve(List<Container.Mapped> filters, Handler handler) throws Exception {
-    Container.Running started =
-        Container.ofThisRun().startMapped(filters, new Application(handler));
+    return serve(new Container.Deployment(filters, new Application(handler), "/*", false));
+  }
+
+  /** Starts the container of this run with an application of its own kind. */
+  final Company serve(Container.Deployment deployment) throws Exception {
+    Container.Running started = Container.ofThisRun().start(deployment);
     running.add(started);
     return new Company(started.port());
   }

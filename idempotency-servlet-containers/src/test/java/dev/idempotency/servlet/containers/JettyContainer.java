@@ -2,10 +2,11 @@ package dev.idempotency.servlet.containers;
 
 import jakarta.servlet.Filter;
 import jakarta.servlet.http.HttpServlet;
-import java.util.List;
+import java.util.EnumSet;
 import org.eclipse.jetty.ee10.servlet.FilterHolder;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
+import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -16,9 +17,17 @@ import org.eclipse.jetty.server.ServerConnector;
 final class JettyContainer implements Container {
 
   @Override
-  public Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
+  public Running start(Deployment deployment) throws Exception {
     Server server = new Server();
     HttpConfiguration configuration = new HttpConfiguration();
+    if (deployment.encodedSlashes()) {
+      configuration.setUriCompliance(
+          UriCompliance.from(
+              EnumSet.of(
+                  UriCompliance.Violation.AMBIGUOUS_PATH_SEPARATOR,
+                  UriCompliance.Violation.AMBIGUOUS_EMPTY_SEGMENT,
+                  UriCompliance.Violation.AMBIGUOUS_PATH_PARAMETER)));
+    }
     ServerConnector connector =
         new ServerConnector(
             server,
@@ -27,16 +36,18 @@ final class JettyContainer implements Container {
     connector.setHost("127.0.0.1");
     server.addConnector(connector);
     ServletContextHandler context = new ServletContextHandler("/");
-    for (Mapped mapped : filters) {
+    for (Mapped mapped : deployment.filters()) {
       Filter filter = mapped.filter();
       FilterHolder holder = new FilterHolder(filter);
       holder.setAsyncSupported(true);
       context.addFilter(holder, "/*", mapped.types());
     }
+    context.getServletHandler().setDecodeAmbiguousURIs(deployment.encodedSlashes());
+    HttpServlet servlet = deployment.servlet();
     ServletHolder holder = new ServletHolder(servlet);
     holder.setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(holder.getRegistration()::setMultipartConfig);
-    context.addServlet(holder, "/*");
+    context.addServlet(holder, deployment.pattern());
     server.setHandler(context);
     server.start();
     return new Running(connector.getLocalPort(), server::stop);

@@ -5,7 +5,6 @@ import jakarta.servlet.Filter;
 import jakarta.servlet.http.HttpServlet;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.apache.catalina.Context;
@@ -22,7 +21,7 @@ final class TomcatContainer implements Container {
   private static final Logger LOG = Logger.getLogger("org.apache");
 
   @Override
-  public Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
+  public Running start(Deployment deployment) throws Exception {
     LOG.setLevel(Level.OFF);
     Path directory = Files.createTempDirectory("tomcat-");
     Tomcat tomcat = new Tomcat();
@@ -30,8 +29,11 @@ final class TomcatContainer implements Container {
     tomcat.setPort(0);
     tomcat.getConnector().setProperty("address", "127.0.0.1");
     tomcat.getConnector().addUpgradeProtocol(new Http2Protocol());
+    if (deployment.encodedSlashes()) {
+      tomcat.getConnector().setEncodedSolidusHandling("decode");
+    }
     Context context = tomcat.addContext("", directory.toString());
-    for (Mapped mapped : filters) {
+    for (Mapped mapped : deployment.filters()) {
       Filter filter = mapped.filter();
       FilterDef definition = new FilterDef();
       definition.setFilterName("filter " + context.findFilterDefs().length);
@@ -46,10 +48,11 @@ final class TomcatContainer implements Container {
       }
       context.addFilterMap(mapping);
     }
+    HttpServlet servlet = deployment.servlet();
     Wrapper wrapper = Tomcat.addServlet(context, "application", servlet);
     wrapper.setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(wrapper::setMultipartConfigElement);
-    context.addServletMappingDecoded("/*", "application");
+    context.addServletMappingDecoded(deployment.pattern(), "application");
     tomcat.start();
     return new Running(
         tomcat.getConnector().getLocalPort(),

@@ -12,19 +12,18 @@ import jakarta.servlet.DispatcherType;
 import jakarta.servlet.Filter;
 import jakarta.servlet.http.HttpServlet;
 import java.net.InetSocketAddress;
-import java.util.List;
 
 /** Undertow. */
 final class UndertowContainer implements Container {
 
   @Override
-  public Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
+  public Running start(Deployment deployment) throws Exception {
     DeploymentInfo application =
         Servlets.deployment()
             .setClassLoader(getClass().getClassLoader())
             .setContextPath("/")
             .setDeploymentName("application");
-    for (Mapped mapped : filters) {
+    for (Mapped mapped : deployment.filters()) {
       Filter filter = mapped.filter();
       String name = "filter " + application.getFilters().size();
       application.addFilter(
@@ -34,9 +33,10 @@ final class UndertowContainer implements Container {
         application.addFilterUrlMapping(name, "/*", type);
       }
     }
+    HttpServlet servlet = deployment.servlet();
     ServletInfo info =
         new ServletInfo("application", servlet.getClass(), new ImmediateInstanceFactory<>(servlet))
-            .addMapping("/*")
+            .addMapping(deployment.pattern())
             .setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(info::setMultipartConfig);
     application.addServlet(info);
@@ -45,6 +45,7 @@ final class UndertowContainer implements Container {
     Undertow server =
         Undertow.builder()
             .setServerOption(UndertowOptions.ENABLE_HTTP2, true)
+            .setServerOption(UndertowOptions.ALLOW_ENCODED_SLASH, deployment.encodedSlashes())
             .addHttpListener(0, "127.0.0.1")
             .setHandler(manager.start())
             .build();
