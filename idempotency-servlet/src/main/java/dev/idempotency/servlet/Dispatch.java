@@ -17,6 +17,11 @@ final class Dispatch {
   /** Marks a request that a filter that fails open let run, with all that it dispatches to. */
   private static final String FAILED_OPEN = IdempotencyFilter.class.getName() + ".failedOpen";
 
+  /** Marks a request whose content was searched for a key in vain; a handler may have read it. */
+  private static final String WITHOUT_KEY = IdempotencyFilter.class.getName() + ".withoutKey";
+
+  private static final String HIDDEN = "/WEB-INF/";
+
   private Dispatch() {}
 
   /**
@@ -36,8 +41,15 @@ final class Dispatch {
 
   /** A view of the application, behind a path that no client can ask for (Servlet 6.0, 10.5). */
   static boolean isToView(HttpServletRequest request) {
-    return request.getDispatcherType() != DispatcherType.REQUEST
-        && request.getServletPath().startsWith("/WEB-INF/");
+    if (request.getDispatcherType() == DispatcherType.REQUEST) {
+      return false;
+    }
+    // A servlet for all paths has the whole of it in its path info.
+    String path = request.getServletPath();
+    return path.startsWith(HIDDEN)
+        || (path.isEmpty()
+            && request.getPathInfo() != null
+            && request.getPathInfo().startsWith(HIDDEN));
   }
 
   /** Looks at a path as the container gave it. */
@@ -70,11 +82,21 @@ final class Dispatch {
             request.getAttribute(pathInfo) instanceof String info ? info : null);
   }
 
+  /** Whether it runs without protection, as does all that it dispatches to. */
   static boolean hasFailedOpen(HttpServletRequest request) {
     return request.getAttribute(FAILED_OPEN) != null;
   }
 
   static void markFailedOpen(HttpServletRequest request) {
     request.setAttribute(FAILED_OPEN, true);
+  }
+
+  /** Whether header and content were searched for a key, and have none. */
+  static boolean isWithoutKey(HttpServletRequest request) {
+    return request.getAttribute(WITHOUT_KEY) != null;
+  }
+
+  static void markWithoutKey(HttpServletRequest request) {
+    request.setAttribute(WITHOUT_KEY, true);
   }
 }

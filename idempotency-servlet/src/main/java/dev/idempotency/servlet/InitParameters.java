@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Builds a filter's settings from the init parameters of a {@code web.xml}. */
@@ -17,7 +18,7 @@ final class InitParameters {
   /** Names the attribute of the {@code ServletContext} with the engine. */
   private static final String ENGINE = "engine";
 
-  /** Says who the caller is; not one of the others, because it may name an attribute. */
+  /** Says who the caller is. */
   private static final String SCOPE = "scope";
 
   private static final Map<String, BiConsumer<IdempotencyFilterBuilder, String>> KNOWN = known();
@@ -72,7 +73,10 @@ final class InitParameters {
 
   /** All of them. */
   static List<String> names() {
-    return Stream.concat(Stream.of(ENGINE, SCOPE), KNOWN.keySet().stream()).toList();
+    return Stream.of(
+            Stream.of(ENGINE), ContextParameters.all().keySet().stream(), KNOWN.keySet().stream())
+        .flatMap(Function.identity())
+        .toList();
   }
 
   static FilterSettings read(FilterConfig config) throws ServletException {
@@ -90,7 +94,11 @@ final class InitParameters {
     IdempotencyFilterBuilder builder = IdempotencyFilter.builder(engine(config, filter));
     need(config, filter);
     Map<String, BiConsumer<IdempotencyFilterBuilder, String>> all = new LinkedHashMap<>(KNOWN);
-    all.put(SCOPE, (b, text) -> ScopeText.read(words(text), config.getServletContext(), b));
+    ContextParameters.all()
+        .forEach(
+            (name, setting) ->
+                all.put(
+                    name, (b, text) -> setting.read(words(text), config.getServletContext(), b)));
     for (var parameter : all.entrySet()) {
       String text = config.getInitParameter(parameter.getKey());
       if (text != null) {

@@ -99,7 +99,8 @@ final class RequestGate {
     if (reading instanceof KeyHeader.Reading.Unusable unusable) {
       RequestBody.discard(http, answer);
       new Answers(settings, http).problem(answer, unusable.problem(), unusable.detail());
-    } else if (reading instanceof KeyHeader.Reading.Present || settings.keySource().isPresent()) {
+    } else if (reading instanceof KeyHeader.Reading.Present
+        || (settings.keySource().isPresent() && !Dispatch.isWithoutKey(http))) {
       keyed(http, answer, chain, policy, reading);
     } else if (policy.keyUse() == RoutePolicy.KeyUse.REQUIRED) {
       RequestBody.discard(http, answer);
@@ -175,8 +176,7 @@ final class RequestGate {
         } else if (policy.keyUse() == RoutePolicy.KeyUse.REQUIRED) {
           keyMissing(http, answer);
         } else {
-          // Its body has been read: what is dispatched from here on is not looked at again.
-          Dispatch.markFailedOpen(usable.request());
+          Dispatch.markWithoutKey(usable.request());
           chain.doFilter(usable.request(), answer);
         }
       }

@@ -22,6 +22,9 @@ final class Routes {
   private final RoutePolicy.Values otherwise;
   private final boolean ignoreCase;
 
+  /** Kept, so that asking it allocates nothing. */
+  private final Dispatch.PathTest turnedOff = this::isTurnedOff;
+
   Routes(List<Route> routes, Set<String> methods, RoutePolicy otherwise, boolean ignoreCase) {
     this.routes = routes.toArray(new Route[0]);
     this.methods = Set.copyOf(methods);
@@ -84,29 +87,53 @@ final class Routes {
     }
     if (paths == null) {
       String info = request.getPathInfo();
-      return policyOf(method, request.getServletPath(), info == null ? "" : info);
+      return policyOf(request, method, request.getServletPath(), info == null ? "" : info);
     }
     RoutePolicy.Values policy = OFF;
     for (String path : paths) {
-      policy = stricter(policy, policyOf(method, path, ""));
+      policy = stricter(policy, policyOf(request, method, path, ""));
     }
     return policy;
   }
 
   /** With and without the last slash, which few frameworks distinguish. */
-  private RoutePolicy.Values policyOf(String method, String path, String info) {
-    RoutePolicy.Values exact = firstMatch(method, path, info, true);
-    return stricter(exact, firstMatch(method, path, info, false));
+  private RoutePolicy.Values policyOf(
+      HttpServletRequest request, String method, String path, String info) {
+    RoutePolicy.Values exact = firstMatch(request, method, path, info, true);
+    return stricter(exact, firstMatch(request, method, path, info, false));
   }
 
-  private RoutePolicy.Values firstMatch(String method, String path, String info, boolean exact) {
+  /** That of the first route that matches; of a path without one, that for unnamed paths. */
+  private RoutePolicy.Values firstMatch(
+      HttpServletRequest request, String method, String path, String info, boolean exact) {
+    @Nullable Route route = firstRoute(method, path, info, exact);
+    if (route != null) {
+      return route.policy.values();
+    }
+    boolean covered = methods.contains(method) || methods.contains("*");
+    return covered && !Dispatch.comesFrom(request, turnedOff) ? otherwise : OFF;
+  }
+
+  /** Whether a route turns the filter off for this path, in each of its spellings. */
+  private boolean isTurnedOff(String method, String path, @Nullable String pathInfo) {
+    String info = pathInfo == null ? "" : pathInfo;
+    @Nullable Route exact = firstRoute(method, path, info, true);
+    @Nullable Route bare = firstRoute(method, path, info, false);
+    return isOff(exact) && isOff(bare);
+  }
+
+  private static boolean isOff(@Nullable Route route) {
+    return route != null && route.policy.values().keyUse() == RoutePolicy.KeyUse.OFF;
+  }
+
+  private @Nullable Route firstRoute(String method, String path, String info, boolean exact) {
     for (Route route : routes) {
       if ((route.method.equals("*") || route.method.equals(method))
           && (exact ? route.path : route.bare).matches(path, info, !exact, ignoreCase)) {
-        return route.policy.values();
+        return route;
       }
     }
-    return methods.contains(method) || methods.contains("*") ? otherwise : OFF;
+    return null;
   }
 
   static String checkedMethod(String method) {

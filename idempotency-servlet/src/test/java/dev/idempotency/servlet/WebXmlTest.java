@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.Enumeration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -187,7 +188,8 @@ class WebXmlTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "rotues    | POST /a off | \"rotues\" is not known; there are engine, scope, routes,",
+        "rotues    | POST /a off | \"rotues\" is not known; there are engine, scope, keySource,"
+            + " redaction,",
         "engine    | nobody      | attribute \"nobody\" of the ServletContext is no",
         "routes    | POST /a | \"routes\": line 1 (POST /a): a route is a method, a path and",
         "routes    | POST a off | line 1 (POST a off): path pattern must start with /",
@@ -213,6 +215,13 @@ class WebXmlTest {
         "scope | header | \"scope\": must be principal, header <name>, attribute <name>",
         "scope | header a:b | \"scope\": not a header name",
         "scope | attribute theirs | the attribute \"theirs\" of the ServletContext is no Function",
+        "keySource | cookie a | \"keySource\": must be json <pointer>, form <parameter>, or"
+            + " attribute",
+        "keySource | json key | a JSON pointer must start with /, but is \"key\"",
+        "keySource | attribute theirs | \"theirs\" of the ServletContext is no KeySource; set it"
+            + " in",
+        "redaction | attribute none | \"none\" of the ServletContext is no ResponseRedaction",
+        "problemWriter | mine | \"problemWriter\": must be attribute <name> (of the ServletContext",
         "describedBy | a b       | \"describedBy\": Illegal character",
       })
   void anErrorNamesTheParameterTheLineAndTheWayOut(String name, String value, String message) {
@@ -254,6 +263,43 @@ class WebXmlTest {
               new Config(context, Map.of("scope", "attribute tenants", "everyRoute", "optional")));
       assertThat(settings.scope().read(UnprotectedRequestTest.nothing(HttpServletRequest.class)))
           .isEqualTo(new CallerScope.Reading.Known("scope:acme"));
+    }
+  }
+
+  @Test
+  void objectsOfTheApplicationAreAttributesOfTheServletContext() throws Exception {
+    ServletContext context = new ServletContextHandler("/").getServletContext();
+    KeySource keys = (request, body) -> List.of("k");
+    ResponseRedaction redaction = (request, response) -> Optional.empty();
+    ProblemWriter writer = (request, response, problem) -> response.setStatus(418);
+    context.setAttribute("keys", keys);
+    context.setAttribute("redaction", redaction);
+    context.setAttribute("writer", writer);
+    try (InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create();
+        IdempotencyEngine engine = IdempotencyEngine.create(store, IdempotencyConfig.defaults())) {
+      context.setAttribute("dev.idempotency.IdempotencyEngine", engine);
+      Map<String, String> parameters =
+          Map.of(
+              "scope", "principal",
+              "everyRoute", "optional",
+              "keySource", "attribute keys",
+              "redaction", "attribute redaction",
+              "problemWriter", "attribute writer");
+      FilterSettings settings = InitParameters.read(new Config(context, parameters));
+
+      assertThat(settings.keySource()).containsSame(keys);
+      assertThat(settings.redaction()).isSameAs(redaction);
+      assertThat(settings.problemWriter()).isSameAs(writer);
+      for (String way : List.of("json /idempotency_key", "form clientToken")) {
+        assertThat(
+                InitParameters.read(
+                        new Config(
+                            context,
+                            Map.of(
+                                "scope", "principal", "everyRoute", "optional", "keySource", way)))
+                    .keySource())
+            .isPresent();
+      }
     }
   }
 

@@ -41,9 +41,32 @@ interface Container {
    * @param servlet its {@link MultipartConfig} annotation counts
    * @param pattern what the servlet answers
    * @param encodedSlashes whether the container accepts {@code %2F} in a path; none does by default
+   * @param errorPage the path of the page for status 500
    */
   record Deployment(
-      List<Mapped> filters, HttpServlet servlet, String pattern, boolean encodedSlashes) {}
+      List<Mapped> filters,
+      HttpServlet servlet,
+      String pattern,
+      boolean encodedSlashes,
+      Optional<String> errorPage) {
+
+    /** A servlet that answers every path, with the container's defaults. */
+    static Deployment of(List<Mapped> filters, HttpServlet servlet) {
+      return new Deployment(filters, servlet, "/*", false, Optional.empty());
+    }
+
+    Deployment at(String other) {
+      return new Deployment(filters, servlet, other, encodedSlashes, errorPage);
+    }
+
+    Deployment withEncodedSlashes() {
+      return new Deployment(filters, servlet, pattern, true, errorPage);
+    }
+
+    Deployment withErrorPage(String path) {
+      return new Deployment(filters, servlet, pattern, encodedSlashes, Optional.of(path));
+    }
+  }
 
   /**
    * Starts it.
@@ -52,7 +75,7 @@ interface Container {
    * @param servlet answers every path
    */
   default Running startMapped(List<Mapped> filters, HttpServlet servlet) throws Exception {
-    return start(new Deployment(filters, servlet, "/*", false));
+    return start(Deployment.of(filters, servlet));
   }
 
   /**

@@ -70,7 +70,12 @@ abstract class InCompany {
 
   /** Starts the container of this run. */
   final Company serve(List<Container.Mapped> filters, Handler handler) throws Exception {
-    return serve(new Container.Deployment(filters, new Application(handler), "/*", false));
+    return serve(Container.Deployment.of(filters, servlet(handler)));
+  }
+
+  /** A servlet for that. */
+  static HttpServlet servlet(Handler handler) {
+    return new Application(handler);
   }
 
   /** Starts the container of this run with an application of its own kind. */

@@ -3,6 +3,7 @@ package dev.idempotency.servlet.containers;
 import jakarta.servlet.Filter;
 import jakarta.servlet.http.HttpServlet;
 import java.util.EnumSet;
+import org.eclipse.jetty.ee10.servlet.ErrorPageErrorHandler;
 import org.eclipse.jetty.ee10.servlet.FilterHolder;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
@@ -48,6 +49,9 @@ final class JettyContainer implements Container {
     holder.setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(holder.getRegistration()::setMultipartConfig);
     context.addServlet(holder, deployment.pattern());
+    ErrorPageErrorHandler errors = new ErrorPageErrorHandler();
+    deployment.errorPage().ifPresent(path -> errors.addErrorPage(500, path));
+    context.setErrorHandler(errors);
     server.setHandler(context);
     server.start();
     return new Running(connector.getLocalPort(), server::stop);

@@ -54,7 +54,9 @@ abstract class Routed extends InCompany {
     filters.add(Container.Mapped.asDocumented(new UnlessControl(filter)));
     behind.forEach(each -> filters.add(Container.Mapped.asDocumented(each)));
     return serve(
-        new Container.Deployment(filters, router.servlet(operations::add), router.pattern(), true));
+        Container.Deployment.of(filters, router.servlet(operations::add))
+            .at(router.pattern())
+            .withEncodedSlashes());
   }
 
   /** The control: the same application without our filter. */

@@ -11,6 +11,7 @@ import org.apache.catalina.Context;
 import org.apache.catalina.Wrapper;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.http2.Http2Protocol;
+import org.apache.tomcat.util.descriptor.web.ErrorPage;
 import org.apache.tomcat.util.descriptor.web.FilterDef;
 import org.apache.tomcat.util.descriptor.web.FilterMap;
 
@@ -53,6 +54,15 @@ final class TomcatContainer implements Container {
     wrapper.setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(wrapper::setMultipartConfigElement);
     context.addServletMappingDecoded(deployment.pattern(), "application");
+    deployment
+        .errorPage()
+        .ifPresent(
+            path -> {
+              ErrorPage page = new ErrorPage();
+              page.setErrorCode(500);
+              page.setLocation(path);
+              context.addErrorPage(page);
+            });
     tomcat.start();
     return new Running(
         tomcat.getConnector().getLocalPort(),

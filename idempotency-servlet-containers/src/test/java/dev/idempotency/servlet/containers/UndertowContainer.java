@@ -5,6 +5,7 @@ import io.undertow.UndertowOptions;
 import io.undertow.servlet.Servlets;
 import io.undertow.servlet.api.DeploymentInfo;
 import io.undertow.servlet.api.DeploymentManager;
+import io.undertow.servlet.api.ErrorPage;
 import io.undertow.servlet.api.FilterInfo;
 import io.undertow.servlet.api.ServletInfo;
 import io.undertow.servlet.util.ImmediateInstanceFactory;
@@ -40,6 +41,7 @@ final class UndertowContainer implements Container {
             .setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(info::setMultipartConfig);
     application.addServlet(info);
+    deployment.errorPage().ifPresent(path -> application.addErrorPage(new ErrorPage(path, 500)));
     DeploymentManager manager = Servlets.newContainer().addDeployment(application);
     manager.deploy();
     Undertow server =
