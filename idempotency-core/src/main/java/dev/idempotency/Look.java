@@ -24,8 +24,7 @@ sealed interface Look {
 
     /** Whether it is the same for everybody who asks for the key. */
     boolean isUnreadable() {
-      return cause.reason() == StoreException.Reason.CORRUPT
-          || cause.reason() == StoreException.Reason.NEWER_FORMAT;
+      return cause.isUnreadableRecord();
     }
   }
 }

@@ -160,7 +160,7 @@ final class NodeBacklog {
         return write.attempt() ? Attempt.DONE : Attempt.AGAIN;
       }
     } catch (StoreException e) {
-      if (e.reason() != StoreException.Reason.CORRUPT) {
+      if (!e.isUnreadableRecord()) {
         return Attempt.FAILED;
       }
     } catch (Throwable e) {

@@ -134,8 +134,7 @@ final class ObservedStore implements IdempotencyStore {
       answered(key);
       return answer;
     } catch (StoreException e) {
-      if (e.reason() == StoreException.Reason.CORRUPT
-          || e.reason() == StoreException.Reason.NEWER_FORMAT) {
+      if (e.isUnreadableRecord()) {
         answered(key);
       } else {
         health.failed(node(key));

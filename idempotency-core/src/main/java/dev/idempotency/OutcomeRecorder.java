@@ -51,7 +51,7 @@ final class OutcomeRecorder {
   private Completion unrecorded(Outcome kept, StoreException e, Optional<Outcome> authoritative) {
     EngineLog.unrecorded(held.lease(), e);
     engine.listener().tell(listener -> listener.onUnrecorded(key(), e));
-    if (e.reason() == StoreException.Reason.CORRUPT) {
+    if (e.isUnreadableRecord()) {
       giveUp();
     } else {
       if (ObservedStore.isDefect(e)) {

@@ -209,7 +209,7 @@ final class Waiters {
     try {
       states = store.states(batch.stream().map(AwaitedKey::key).toList());
     } catch (StoreException e) {
-      if (e.reason() != StoreException.Reason.CORRUPT) {
+      if (!e.isUnreadableRecord()) {
         throw e;
       }
       // A store that fails a whole batch for one damaged record: its waiters find out alone.

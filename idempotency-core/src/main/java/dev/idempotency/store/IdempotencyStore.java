@@ -83,7 +83,7 @@ public interface IdempotencyStore extends AutoCloseable {
                 ? new RenewResult.Renewed(renewed.get())
                 : new RenewResult.NotOwned());
       } catch (StoreException e) {
-        if (e.reason() == StoreException.Reason.CORRUPT) {
+        if (e.isUnreadableRecord()) {
           results.add(new RenewResult.NotOwned());
         } else {
           unanswered = e.reason() == StoreException.Reason.UNAVAILABLE ? e : null;
@@ -136,7 +136,7 @@ public interface IdempotencyStore extends AutoCloseable {
           .map(found -> found.map(RecordState::of).orElse(RecordState.ABSENT))
           .toList();
     } catch (StoreException e) {
-      if (e.reason() != StoreException.Reason.CORRUPT) {
+      if (!e.isUnreadableRecord()) {
         throw e;
       }
       return keys.size() == 1

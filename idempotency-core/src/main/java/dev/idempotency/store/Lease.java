@@ -49,6 +49,11 @@ public record Lease(
         key, token, fence, attempt, fingerprint, duration, ttl, deadline(duration, sentNanos));
   }
 
+  /** This lease with the fence and the attempt that the store gave it. */
+  public Lease withFence(long given, int count) {
+    return new Lease(key, token, given, count, fingerprint, duration, ttl, deadlineNanos);
+  }
+
   private static long deadline(Duration lease, long sentNanos) {
     long nanos = lease.toNanos();
     return sentNanos + nanos - nanos / MARGIN_DIVISOR;

@@ -25,7 +25,13 @@ public class StoreException extends RuntimeException {
      * The stored value is of a later format than this release reads. Nothing that this process does
      * can help: it must be upgraded.
      */
-    NEWER_FORMAT
+    NEWER_FORMAT,
+    /**
+     * The stored record is past the end that it names itself, or has lost its TTL: it was put back,
+     * by a restore for example. It is no answer, and since nobody knows whether the key was used
+     * meanwhile, it is not fresh either; requires operator action.
+     */
+    STALE
   }
 
   private final Reason reason;
@@ -45,5 +51,13 @@ public class StoreException extends RuntimeException {
   /** What is wrong. */
   public Reason reason() {
     return reason;
+  }
+
+  /**
+   * Whether the store works and one record stops its key, until somebody looks after it: {@link
+   * Reason#CORRUPT}, {@link Reason#NEWER_FORMAT} and {@link Reason#STALE}.
+   */
+  public boolean isUnreadableRecord() {
+    return reason == Reason.CORRUPT || reason == Reason.NEWER_FORMAT || reason == Reason.STALE;
   }
 }

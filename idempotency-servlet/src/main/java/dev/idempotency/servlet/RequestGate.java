@@ -280,7 +280,7 @@ final class RequestGate {
 
   /** A damaged record says that the operation may have run; no setting makes that a "go ahead". */
   private boolean mayRun(Decision.StoreUnavailable unavailable) {
-    return settings.failOpen() && unavailable.cause().reason() != StoreException.Reason.CORRUPT;
+    return settings.failOpen() && !unavailable.cause().isUnreadableRecord();
   }
 
   private Operation operation(

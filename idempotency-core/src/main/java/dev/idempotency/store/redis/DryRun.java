@@ -7,9 +7,9 @@ import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import redis.clients.jedis.AbstractPipeline;
@@ -23,11 +23,14 @@ import redis.clients.jedis.params.SetParams;
  * expires after {@value #TTL_SECONDS} s. Immutable and thread-safe.
  *
  * @param jedis the client of the store
- * @param keys of the application, in which the scratch key is
- * @param payloads encodes the scratch outcome
+ * @param records of the application, in whose key space the scratch key is
  * @param replicas whether {@code WAIT} is needed too
  */
-record DryRun(UnifiedJedis jedis, KeySpace keys, PayloadCodec payloads, ReplicaWait replicas) {
+record DryRun(UnifiedJedis jedis, RecordCodec records, ReplicaWait replicas) {
+
+  KeySpace keys() {
+    return records.keys();
+  }
 
   private static final int TTL_SECONDS = 5;
   private static final Duration TTL = Duration.ofSeconds(TTL_SECONDS);
@@ -97,22 +100,41 @@ record DryRun(UnifiedJedis jedis, KeySpace keys, PayloadCodec payloads, ReplicaW
     byte[] announcement = new byte[KeySpace.DIGEST_LENGTH];
     Lease lease = lease();
     byte[] token = lease.token().toBytes();
-    byte[] claim = head(lease);
-    byte[] rival = head(lease());
-    byte[] fence = ByteBuffer.allocate(Long.BYTES).putLong(FENCE).array();
+    byte[] claim = records.inFlight(key, lease);
+    byte[] rival = records.inFlight(key, lease());
+    byte[] released = records.released(key, lease, TTL);
+    byte[] seen = Arrays.copyOf(released, RecordHeader.SEALED);
     byte[] yes = {'1'};
     byte[] no = {'0'};
     SetParams ifAbsent = SetParams.setParams().nx().px(TTL.toMillis());
     steps.add(new Step("SET with NX and GET", pipeline.setGet(key, claim, ifAbsent), ""));
-    add(steps, pipeline, RedisScript.CONTEND, "F", key, rival, ttl, none, yes, none);
+    add(steps, pipeline, RedisScript.CONTEND, "F", key, rival, ttl, none, none, yes);
     add(steps, pipeline, RedisScript.TOUCH, 1L, key, token, ttl, none, none);
     steps.add(
         new Step("EVALSHA", RedisScript.TOUCH.send(pipeline, key, token, ttl, none, none), 1L));
-    add(steps, pipeline, RedisScript.TOUCH, 1L, key, token, ttl, keys.channel(), announcement);
-    add(steps, pipeline, RedisScript.RELEASE, 1L, key, token, ttl, keys.channel(), announcement);
-    add(steps, pipeline, RedisScript.CONTEND, "A", key, claim, ttl, none, no, fence);
-    byte[] record = payloads.encode(key, lease, Outcome.of("dry-run", none), 0, keys.tag());
-    add(steps, pipeline, RedisScript.COMPLETE, 1L, key, record, ttl, keys.channel(), announcement);
+    add(steps, pipeline, RedisScript.TOUCH, 1L, key, token, ttl, keys().channel(), announcement);
+    add(
+        steps,
+        pipeline,
+        RedisScript.RELEASE,
+        1L,
+        key,
+        released,
+        ttl,
+        keys().channel(),
+        announcement);
+    add(steps, pipeline, RedisScript.CONTEND, "A", key, claim, ttl, claim, seen, no);
+    byte[] record = records.completed(key, lease, Outcome.of("dry-run", none));
+    add(
+        steps,
+        pipeline,
+        RedisScript.COMPLETE,
+        1L,
+        key,
+        record,
+        ttl,
+        keys().channel(),
+        announcement);
     steps.add(new Step("GET", pipeline.get(key), (long) record.length));
     steps.add(
         new Step(
@@ -138,9 +160,5 @@ record DryRun(UnifiedJedis jedis, KeySpace keys, PayloadCodec payloads, ReplicaW
   private static Lease lease() {
     ClaimRequest claim = ClaimRequest.of(IdempotencyKey.of("dry-run"), FINGERPRINT, LEASE, TTL);
     return Lease.granted(claim, FENCE, 1, 0);
-  }
-
-  private byte[] head(Lease lease) {
-    return RecordHeader.of(lease, RecordHeader.State.IN_FLIGHT, 0, 0, 0, 0, keys.tag()).toBytes(0);
   }
 }

@@ -6,29 +6,35 @@ import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoreException.Reason;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Arrays;
+import java.util.Set;
 
 /**
  * The fixed head of every record, big-endian, so that a script can read it at fixed offsets.
  *
  * <pre>
  *   0  magic "IK"                    16  owner token, 16 bytes
- *   2  version, 2                    32  fence
+ *   2  version, 3                    32  fence
  *   3  state: F, C or R              40  lease, ms
  *   4  flags                         48  ttl, ms
- *   5  reserved, 0                   56  time of the last write, epoch ms: for people only
+ *   5  marks                         56  time of the last write, epoch ms
  *   6  attempt, unsigned 16 bit      64  fingerprint, 56 bytes
  *   8  cipher key id               120  tag of the namespace
- *  12  CRC-32C of the payload      128  payload
+ *  12  CRC-32C of the payload      128  {@link RecordSeal seal}, 16 bytes
+ *                                  144  payload
  * </pre>
  *
- * <p>Version 1, which was never released, had no namespace.
+ * <p>The seal covers all before it but the marks, the one byte that scripts change; everything else
+ * is written by an owner. Versions 1 (no namespace) and 2 (no seal) were never released.
  *
  * @param flags the sum of the {@code FLAG_} bits
+ * @param marks the sum of the {@code MARK_} bits
  */
 record RecordHeader(
     State state,
     int flags,
+    int marks,
     int attempt,
     int cipherKeyId,
     int checksum,
@@ -40,28 +46,37 @@ record RecordHeader(
     Fingerprint fingerprint,
     long namespace) {
 
-  static final int LENGTH = 128;
-  static final byte VERSION = 2;
+  /** Bytes before the payload. */
+  static final int LENGTH = 144;
 
-  /** Fences stay below it, as a script computes with doubles. */
+  /** Bytes before the seal. */
+  static final int SEALED = 128;
+
+  static final byte VERSION = 3;
+
+  /** Fences stay below it: the integers that a double holds, for clients in any language. */
   static final long FENCE_LIMIT = 1L << 53;
-
-  /** Somebody waits for the end; set by a script. */
-  static final int FLAG_AWAITED = 1;
 
   static final int FLAG_DEFLATED = 2;
   static final int FLAG_ENCRYPTED = 4;
   static final int FLAG_TOMBSTONE = 8;
 
-  /**
-   * The owner ended its lease itself; set by a script, which tests for it with {@code >= 16}: keep
-   * it the highest.
-   */
-  static final int FLAG_ABANDONED = 16;
+  /** The seal is a MAC, not a checksum. */
+  static final int FLAG_KEYED = 16;
+
+  /** Somebody waits for the end; set by a script. Several bits, so that one flipped is noticed. */
+  static final int MARK_AWAITED = 0x0F;
+
+  /** The owner ended its lease itself; set by a script. */
+  static final int MARK_ABANDONED = 0xF0;
+
+  /** Offset of the marks. */
+  static final int MARKS_OFFSET = 5;
 
   private static final byte[] MAGIC = {'I', 'K'};
-  private static final int ALL_FLAGS =
-      FLAG_AWAITED | FLAG_DEFLATED | FLAG_ENCRYPTED | FLAG_TOMBSTONE | FLAG_ABANDONED;
+  private static final int ALL_FLAGS = FLAG_DEFLATED | FLAG_ENCRYPTED | FLAG_TOMBSTONE | FLAG_KEYED;
+  private static final Set<Integer> ALL_MARKS =
+      Set.of(0, MARK_AWAITED, MARK_ABANDONED, MARK_AWAITED | MARK_ABANDONED);
   private static final int FINGERPRINT_OFFSET = 64;
   private static final int NAMESPACE_OFFSET = FINGERPRINT_OFFSET + Fingerprint.LENGTH;
   private static final int MAX_ATTEMPT = 0xFFFF;
@@ -80,31 +95,44 @@ record RecordHeader(
 
   /** The head of a record that the lease writes. */
   static RecordHeader of(
-      Lease lease,
-      State state,
-      int flags,
-      int cipherKeyId,
-      int checksum,
-      long writtenAtMillis,
-      long namespace) {
+      Lease lease, State state, Duration ttl, int flags, long writtenAtMillis, long namespace) {
     return new RecordHeader(
         state,
         flags,
+        0,
         lease.attempt(),
-        cipherKeyId,
-        checksum,
+        0,
+        0,
         lease.token(),
         lease.fence(),
         lease.duration().toMillis(),
-        lease.ttl().toMillis(),
+        ttl.toMillis(),
         writtenAtMillis,
         lease.fingerprint(),
         namespace);
   }
 
-  /** The head, followed by room for a payload of {@code payloadLength} bytes. */
-  byte[] toBytes(int payloadLength) {
-    return ByteBuffer.allocate(LENGTH + payloadLength)
+  /** This head of a payload. */
+  RecordHeader withPayload(int payloadFlags, int keyId, int payloadChecksum) {
+    return new RecordHeader(
+        state,
+        flags | payloadFlags,
+        marks,
+        attempt,
+        keyId,
+        payloadChecksum,
+        token,
+        fence,
+        leaseMillis,
+        ttlMillis,
+        writtenAtMillis,
+        fingerprint,
+        namespace);
+  }
+
+  /** What a seal covers of the head. */
+  byte[] sealed() {
+    return ByteBuffer.allocate(SEALED)
         .put(MAGIC)
         .put(VERSION)
         .put(state.code)
@@ -151,13 +179,16 @@ record RecordHeader(
     ByteBuffer buffer = ByteBuffer.wrap(value);
     State state = stateOf(value[3]);
     int flags = value[4];
-    if ((flags & ~ALL_FLAGS) != 0 || value[5] != 0) {
-      throw corrupt("the record has unknown flags 0x" + Integer.toHexString(flags & 0xFF));
+    int marks = value[MARKS_OFFSET] & 0xFF;
+    if ((flags & ~ALL_FLAGS) != 0 || !ALL_MARKS.contains(marks)) {
+      throw corrupt(
+          "the record has unknown flags 0x" + Integer.toHexString((flags & 0xFF) << 8 | marks));
     }
     RecordHeader header =
         new RecordHeader(
             state,
             flags,
+            marks,
             buffer.getShort(6) & MAX_ATTEMPT,
             buffer.getInt(8),
             buffer.getInt(12),
@@ -185,6 +216,19 @@ record RecordHeader(
   /** Milliseconds that are left of the lease, below zero once it is over. */
   long leaseLeft(long pttl) {
     return leaseMillis - (ttlMillis - pttl);
+  }
+
+  /**
+   * The ownership that follows this one.
+   *
+   * @param proposed as it would be without one before it
+   */
+  Lease next(Lease proposed) {
+    long next = Math.max(proposed.fence(), fence + 1);
+    if (next >= FENCE_LIMIT) {
+      throw corrupt("the record's fence cannot rise any more");
+    }
+    return proposed.withFence(next, Math.min(attempt + 1, MAX_ATTEMPT));
   }
 
   boolean has(int flag) {

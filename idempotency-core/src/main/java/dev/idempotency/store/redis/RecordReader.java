@@ -9,28 +9,23 @@ import java.time.Instant;
 import java.util.HexFormat;
 import java.util.Optional;
 
-/**
- * Turns stored values into records of the SPI. Immutable and thread-safe.
- *
- * @param keys that the values belong to
- * @param payloads decodes outcomes
- */
-record RecordReader(KeySpace keys, PayloadCodec payloads) {
+/** Turns stored values into records of the SPI. Immutable and thread-safe. */
+record RecordReader(RecordCodec records) {
 
-  /**
-   * The head of a value.
-   *
-   * @throws StoreException with reason {@code CORRUPT} if it is not one of this key space
-   */
-  RecordHeader parse(byte[] value) {
-    return RecordHeader.parse(value, keys.tag());
+  KeySpace keys() {
+    return records.keys();
+  }
+
+  /** As {@link RecordCodec#read}. */
+  RecordHeader read(byte[] redisKey, byte[] value) {
+    return records.read(redisKey, value);
   }
 
   StoredRecord.Completed completed(byte[] redisKey, RecordHeader header, byte[] value) {
     return new StoredRecord.Completed(
         header.fingerprint(),
         header.fence(),
-        payloads.decode(redisKey, header, value),
+        records.outcome(redisKey, header, value),
         Instant.ofEpochMilli(header.writtenAtMillis()),
         Duration.ofMillis(header.ttlMillis()));
   }
@@ -41,7 +36,8 @@ record RecordReader(KeySpace keys, PayloadCodec payloads) {
    * @param pttl what is left of its TTL in milliseconds
    */
   StoredRecord view(byte[] redisKey, byte[] value, long pttl) {
-    RecordHeader header = parse(value);
+    RecordHeader header = read(redisKey, value);
+    RecordCodec.checkTtl(header, pttl);
     if (header.state() == RecordHeader.State.COMPLETED) {
       return completed(redisKey, header, value);
     }
@@ -57,7 +53,7 @@ record RecordReader(KeySpace keys, PayloadCodec payloads) {
 
   /** What fenced a completion off, as far as its head alone can tell. */
   StoredRecord standing(byte[] redisKey, byte[] value) {
-    RecordHeader header = parse(value);
+    RecordHeader header = read(redisKey, value);
     return switch (header.state()) {
       case COMPLETED -> completed(redisKey, header, value);
       case RELEASED -> new StoredRecord.Released(header.fence());
@@ -73,7 +69,7 @@ record RecordReader(KeySpace keys, PayloadCodec payloads) {
    */
   Optional<RecordSummary> summary(byte[] redisKey, byte[] head, long pttl) {
     RecordState state = state(head, pttl);
-    Optional<byte[]> digest = keys.digest(redisKey);
+    Optional<byte[]> digest = keys().digest(redisKey);
     if (state == RecordState.ABSENT || digest.isEmpty()) {
       return Optional.empty();
     }
@@ -83,7 +79,7 @@ record RecordReader(KeySpace keys, PayloadCodec payloads) {
       return Optional.of(
           new RecordSummary(hex, state, 0, 0, Optional.empty(), Optional.empty(), expiresIn));
     }
-    RecordHeader header = parse(head);
+    RecordHeader header = records.readHead(head);
     boolean open = header.state() == RecordHeader.State.IN_FLIGHT;
     return Optional.of(
         new RecordSummary(
@@ -96,13 +92,17 @@ record RecordReader(KeySpace keys, PayloadCodec payloads) {
             expiresIn));
   }
 
-  /** The state that the head of a value shows; empty is no record. */
+  /**
+   * The state that the head of a value shows; empty is no record. What it shows is a hint: its seal
+   * is not checked.
+   */
   RecordState state(byte[] head, long pttl) {
     if (head.length == 0) {
       return RecordState.ABSENT;
     }
     try {
-      RecordHeader header = parse(head);
+      RecordHeader header = records.readHead(head);
+      RecordCodec.checkTtl(header, pttl);
       return switch (header.state()) {
         case COMPLETED -> RecordState.COMPLETED;
         case RELEASED -> RecordState.RELEASED;

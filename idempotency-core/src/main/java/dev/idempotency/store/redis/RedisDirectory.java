@@ -11,7 +11,6 @@ import dev.idempotency.store.RecordPage;
 import dev.idempotency.store.RecordState;
 import dev.idempotency.store.RecordSummary;
 import dev.idempotency.store.TimeSource;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -34,7 +33,7 @@ final class RedisDirectory implements RecordDirectory {
   private final RedisScan scan;
   private final ReplicaWait replicas;
   private final TimeSource time;
-  private final byte[] releasedTtl;
+  private final Duration releasedTtl;
 
   RedisDirectory(
       UnifiedJedis jedis,
@@ -42,7 +41,7 @@ final class RedisDirectory implements RecordDirectory {
       RedisCalls calls,
       ReplicaWait replicas,
       TimeSource time,
-      byte[] releasedTtl) {
+      Duration releasedTtl) {
     this.jedis = jedis;
     this.reader = reader;
     this.calls = calls;
@@ -114,47 +113,37 @@ final class RedisDirectory implements RecordDirectory {
     if (value == null) {
       return false;
     }
-    RecordHeader header = reader.parse(value);
+    RecordHeader header = reader.read(key, value);
     // A send whose reply was lost has done the takeover, but not what comes after it.
     boolean taken = header.token().equals(token);
     if (header.state() != RecordHeader.State.IN_FLIGHT || (header.fence() != fence && !taken)) {
       return taken;
     }
-    Lease lease = takeover(header, token);
+    Lease owned = taken ? lease(header, token) : header.next(lease(header, token));
     byte[] ttl = ascii(header.ttlMillis());
-    byte[] record =
-        RecordHeader.of(lease, header.state(), 0, 0, 0, nowMillis(), reader.keys().tag())
-            .toBytes(0);
-    byte[] named = ByteBuffer.allocate(Long.BYTES).putLong(fence).array();
-    byte[] none = new byte[0];
+    byte[] record = reader.records().inFlight(key, owned);
     List<?> reply =
         (List<?>)
             replicas
-                .run(jedis, RedisScript.CONTEND, key, record, ttl, named, ascii(0), none)
+                .run(
+                    jedis, RedisScript.CONTEND, key, record, ttl, record, header.sealed(), ascii(0))
                 .reply();
     if (((byte[]) reply.get(0))[0] != 'A') {
       return false;
     }
-    RecordHeader own = reader.parse((byte[]) reply.get(1));
     byte[] channel = reader.keys().channel();
     byte[] message = reader.keys().digest(key).orElseThrow();
     if (outcome.isEmpty()) {
-      return (Long)
+      byte[] released = reader.records().released(key, owned, releasedTtl);
+      byte[] releasedMillis = ascii(releasedTtl.toMillis());
+      List<?> written =
+          (List<?>)
               replicas
-                  .run(
-                      jedis,
-                      RedisScript.RELEASE,
-                      key,
-                      token.toBytes(),
-                      releasedTtl,
-                      channel,
-                      message)
-                  .reply()
-          == 1;
+                  .run(jedis, RedisScript.RELEASE, key, released, releasedMillis, channel, message)
+                  .reply();
+      return (Long) written.get(0) == 1;
     }
-    Lease owned = withFence(lease, own);
-    byte[] completed =
-        reader.payloads().encode(key, owned, outcome.get(), nowMillis(), reader.keys().tag());
+    byte[] completed = reader.records().completed(key, owned, outcome.get());
     List<?> written =
         (List<?>)
             replicas
@@ -164,29 +153,16 @@ final class RedisDirectory implements RecordDirectory {
   }
 
   /** A lease without its key, which an operator does not have, and which no record contains. */
-  private Lease takeover(RecordHeader header, OwnerToken token) {
-    long now = time.nanoTime();
+  private Lease lease(RecordHeader header, OwnerToken token) {
     return new Lease(
         IdempotencyKey.of("unknown"),
         token,
-        Math.min(header.fence() + 1, RecordHeader.FENCE_LIMIT - 1),
+        header.fence(),
         header.attempt(),
         header.fingerprint(),
         Duration.ofMillis(header.leaseMillis()),
         Duration.ofMillis(header.ttlMillis()),
-        now);
-  }
-
-  private static Lease withFence(Lease lease, RecordHeader own) {
-    return new Lease(
-        lease.key(),
-        lease.token(),
-        own.fence(),
-        own.attempt(),
-        lease.fingerprint(),
-        lease.duration(),
-        lease.ttl(),
-        lease.deadlineNanos());
+        time.nanoTime());
   }
 
   @Override
@@ -200,10 +176,6 @@ final class RedisDirectory implements RecordDirectory {
       throw new IllegalArgumentException("a digest has 64 lower-case hexadecimal digits");
     }
     return reader.keys().redisKey(HexFormat.of().parseHex(digest));
-  }
-
-  private long nowMillis() {
-    return time.now().toEpochMilli();
   }
 
   private static byte[] ascii(long number) {

@@ -16,7 +16,6 @@ import dev.idempotency.store.RenewResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.TimeSource;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -49,17 +48,19 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   private static final System.Logger LOG = System.getLogger(RedisIdempotencyStore.class.getName());
   private static final int MAX_ROUNDS = 32;
+  private static final long NO_TAKEOVER = -1;
+  private static final byte[] NOTHING = new byte[0];
 
   private final UnifiedJedis jedis;
   private final boolean ownsClient;
   private final KeySpace keys;
   private final byte[] channel;
   private final RedisCalls calls;
-  private final PayloadCodec payloads;
+  private final RecordCodec records;
   private final RecordReader reader;
   private final Function<byte[], String> nodeOf;
   private final TimeSource time;
-  private final byte[] releasedTtl;
+  private final Duration releasedTtl;
   private final SettledFeed feed;
   private final ReplicaWait replicas;
   private final Readiness readiness;
@@ -79,10 +80,10 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     this.keys = settings.keySpace();
     this.channel = keys.channel();
     this.calls = calls;
-    this.payloads = settings.payloads();
-    this.reader = new RecordReader(keys, payloads);
+    this.records = settings.records();
+    this.reader = new RecordReader(records);
     this.time = settings.timeSource();
-    this.releasedTtl = ascii(settings.releasedTtl().toMillis());
+    this.releasedTtl = settings.releasedTtl();
     this.feed = new SettledFeed(jedis, channel, calls);
     this.replicas = settings.replicas();
     this.readiness = readiness;
@@ -100,9 +101,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     byte[] key = keys.redisKey(request.key());
     long sent = time.nanoTime();
     Lease proposed = Lease.granted(request, clockFence(), 1, sent);
-    byte[] record =
-        RecordHeader.of(proposed, RecordHeader.State.IN_FLIGHT, 0, 0, 0, nowMillis(), keys.tag())
-            .toBytes(0);
+    byte[] record = records.inFlight(key, proposed);
     SetParams ifAbsent = SetParams.setParams().nx().px(request.ttl().toMillis());
     try {
       eviction.beforeClaim();
@@ -118,21 +117,16 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
           e.getCause() instanceof JedisDataException
               || (e.reason() == StoreException.Reason.REFUSED
                   && !(e.getCause() instanceof JedisException));
-      if (!answered || isUnreadable(e)) {
+      if (!answered || e.isUnreadableRecord()) {
         throw logged(request.key(), e);
       }
       return replayable(key).orElseThrow(() -> e);
     }
   }
 
-  private static boolean isUnreadable(StoreException e) {
-    return e.reason() == StoreException.Reason.CORRUPT
-        || e.reason() == StoreException.Reason.NEWER_FORMAT;
-  }
-
   /** A record that cannot be read stops its key until somebody looks: say which. */
   private static StoreException logged(IdempotencyKey key, StoreException e) {
-    if (isUnreadable(e)) {
+    if (e.isUnreadableRecord()) {
       LOG.log(
           System.Logger.Level.ERROR,
           "{0}: the record with digest {1} cannot be read, and its key is answered as unavailable:"
@@ -152,7 +146,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     try {
       return calls.call("claim", () -> completedAt(key));
     } catch (StoreException e) {
-      if (isUnreadable(e)) {
+      if (e.isUnreadableRecord()) {
         throw e;
       }
       return Optional.empty();
@@ -164,7 +158,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     if (value == null) {
       return Optional.empty();
     }
-    RecordHeader header = reader.parse(value);
+    RecordHeader header = reader.read(key, value);
     return header.state() == RecordHeader.State.COMPLETED
         ? Optional.of(reader.completed(key, header, value))
         : Optional.empty();
@@ -178,30 +172,29 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       replicas.enough("claim", written);
       return new Claim.Acquired(proposed);
     }
-    RecordHeader header = reader.parse(standing);
+    RecordHeader header = reader.read(key, standing);
     if (header.state() == RecordHeader.State.COMPLETED) {
       return reader.completed(key, header, standing);
     }
-    return contend(key, request, proposed, record, releasedFence(header), 1);
+    return contend(key, request, proposed, record, header, 1);
   }
 
-  private static byte[] releasedFence(RecordHeader header) {
-    return header.state() == RecordHeader.State.RELEASED ? bytes(header.fence()) : new byte[0];
-  }
-
-  private static byte[] bytes(long fence) {
-    return ByteBuffer.allocate(Long.BYTES).putLong(fence).array();
-  }
-
+  /**
+   * Claims a key at which a record stands.
+   *
+   * @param record to write if it has vanished
+   * @param seen what stands
+   */
   private Claim contend(
       byte[] key,
       ClaimRequest request,
       Lease proposed,
       byte[] record,
-      byte[] releasedFence,
+      RecordHeader seen,
       int round) {
-    byte[] takeover =
-        request.takeover().isPresent() ? bytes(request.takeover().getAsLong()) : new byte[0];
+    boolean succeeds =
+        seen.state() == RecordHeader.State.RELEASED
+            || request.takeover().orElse(NO_TAKEOVER) == seen.fence();
     ReplicaWait.Written<Object> written =
         replicas.run(
             jedis,
@@ -209,12 +202,12 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
             key,
             record,
             ascii(request.ttl().toMillis()),
-            takeover,
-            ascii(request.waiting() ? 1 : 0),
-            releasedFence);
+            succeeds ? records.inFlight(key, seen.next(proposed)) : NOTHING,
+            succeeds ? seen.sealed() : NOTHING,
+            ascii(request.waiting() ? 1 : 0));
     List<?> reply = (List<?>) written.reply();
     byte[] value = (byte[]) reply.get(1);
-    RecordHeader header = reader.parse(value);
+    RecordHeader header = reader.read(key, value);
     Duration span = Duration.ofMillis((Long) reply.get(2));
     return switch (((byte[]) reply.get(0))[0]) {
       case 'A' -> {
@@ -233,23 +226,15 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
                   + MAX_ROUNDS
                   + " times during one claim; try again");
         }
-        yield contend(key, request, proposed, record, releasedFence(header), round + 1);
+        yield contend(key, request, proposed, record, header, round + 1);
       }
+      case 'T' -> throw RecordCodec.ttlLost();
       default -> throw RecordHeader.corrupt("the record cannot be contended");
     };
   }
 
   private static Claim acquired(Lease proposed, RecordHeader standing) {
-    return new Claim.Acquired(
-        new Lease(
-            proposed.key(),
-            proposed.token(),
-            standing.fence(),
-            standing.attempt(),
-            proposed.fingerprint(),
-            proposed.duration(),
-            proposed.ttl(),
-            proposed.deadlineNanos()));
+    return new Claim.Acquired(proposed.withFence(standing.fence(), standing.attempt()));
   }
 
   @Override
@@ -283,7 +268,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     return calls.call(
         "complete",
         () -> {
-          byte[] record = payloads.encode(key, lease, outcome, nowMillis(), keys.tag());
+          byte[] record = records.completed(key, lease, outcome);
           return completeResult(
               key, replicas.run(jedis, RedisScript.COMPLETE, key, record, ttl, channel, message));
         });
@@ -309,28 +294,42 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   @Override
   public ReleaseResult release(Lease lease) {
     byte[] key = keys.redisKey(lease.key());
-    byte[] token = lease.token().toBytes();
     byte[] message = lease.key().digest();
-    return calls.call(
-        "release",
-        () ->
-            releaseResult(
-                replicas.run(
-                    jedis, RedisScript.RELEASE, key, token, releasedTtl, channel, message)));
+    return calls.call("release", () -> releaseOnce(key, lease, message));
   }
 
-  private ReleaseResult releaseResult(ReplicaWait.Written<Object> written) {
-    int code = ((Long) written.reply()).intValue();
+  private ReleaseResult releaseOnce(byte[] key, Lease lease, byte[] message) {
+    List<?> reply = sendRelease(key, lease, message);
+    if ((Long) reply.get(0) == 6) {
+      // Of a claim without an answer the fence is not known; the record names it.
+      RecordHeader header = reader.read(key, (byte[]) reply.get(1));
+      reply = sendRelease(key, lease.withFence(header.fence(), header.attempt()), message);
+    }
+    int code = ((Long) reply.get(0)).intValue();
     return switch (code) {
-      case 1 -> {
-        replicas.enough("release", written);
-        yield ReleaseResult.RELEASED;
-      }
-      case 2 -> ReleaseResult.NOT_OWNER;
+      case 1 -> ReleaseResult.RELEASED;
+      case 2, 6 -> ReleaseResult.NOT_OWNER;
       case 3 -> ReleaseResult.ABSENT;
       case 5 -> throw RecordHeader.corrupt("another value stands at the record's key");
       default -> throw new IllegalStateException("release answered " + code);
     };
+  }
+
+  private List<?> sendRelease(byte[] key, Lease lease, byte[] message) {
+    ReplicaWait.Written<Object> written =
+        replicas.run(
+            jedis,
+            RedisScript.RELEASE,
+            key,
+            records.released(key, lease, releasedTtl),
+            ascii(releasedTtl.toMillis()),
+            channel,
+            message);
+    List<?> reply = (List<?>) written.reply();
+    if ((Long) reply.get(0) == 1) {
+      replicas.enough("release", written);
+    }
+    return reply;
   }
 
   @Override
@@ -488,10 +487,6 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
           "the clock of this machine says " + now + ", but fences need a time from 1970 to 2255");
     }
     return micros;
-  }
-
-  private long nowMillis() {
-    return time.now().toEpochMilli();
   }
 
   private static byte[] ascii(long number) {

@@ -1,6 +1,9 @@
 package dev.idempotency.store.redis;
 
+import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.store.OutcomeCodec;
+import dev.idempotency.store.PayloadEncryption;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
@@ -20,6 +23,8 @@ public final class RedisStoreBuilder {
   /** Redis's own bound of a string is 512 MiB (proto-max-bulk-len). */
   private static final int MAX_OUTCOME_BYTES = 256 * 1024 * 1024;
 
+  private static final int DEFLATE_FROM = 1024;
+
   private static final String NAMESPACE_PATTERN = "[A-Za-z0-9._-]{1,64}";
 
   private @Nullable String namespace;
@@ -30,10 +35,12 @@ public final class RedisStoreBuilder {
   private @Nullable Duration callTimeout;
   private int poolSize = 64;
   private int attempts = 2;
-  private int compressFrom = 1024;
+  private @Nullable Integer compressFrom;
   private int maxOutcomeBytes = Outcome.DEFAULT_MAX_BYTES;
   private Duration releasedTtl = Duration.ofMinutes(1);
   private @Nullable PayloadEncryption encryption;
+  private KeySecrets secrets = KeySecrets.none();
+  private Duration clockSkew = Duration.ofMinutes(5);
   private TimeSource timeSource = TimeSource.system();
   private ReplicaWait replicas = ReplicaWait.NONE;
   private boolean evictionAllowed;
@@ -155,7 +162,11 @@ public final class RedisStoreBuilder {
     return this;
   }
 
-  /** Smallest outcome that is deflated, in bytes; default 1024. */
+  /**
+   * Smallest outcome that is deflated, in bytes; default 1024, and none where outcomes are
+   * {@linkplain #encryption encrypted}: their length would tell how alike a text that a caller
+   * chose and a secret beside it are.
+   */
   public RedisStoreBuilder compressFrom(int bytes) {
     if (bytes < 0) {
       throw new IllegalArgumentException("compressFrom must not be negative, but is " + bytes);
@@ -187,9 +198,33 @@ public final class RedisStoreBuilder {
     return this;
   }
 
-  /** Encrypts outcomes; default none. */
+  /**
+   * Encrypts outcomes; default none. Needs {@link #secrets} too, for what of a record stands
+   * outside of its outcome.
+   */
   public RedisStoreBuilder encryption(PayloadEncryption keys) {
     this.encryption = keys;
+    return this;
+  }
+
+  /** Authenticates every record with a secret of the application; default none. */
+  public RedisStoreBuilder secrets(KeySecrets ofApplication) {
+    this.secrets = ofApplication;
+    return this;
+  }
+
+  /**
+   * By how much the clocks of two processes of the application may differ; default 5 min. A record
+   * that Redis still shows this long after the end that it names itself is no answer ({@link
+   * dev.idempotency.store.StoreException.Reason#STALE}).
+   *
+   * @param tolerated 0 to 1 h
+   */
+  public RedisStoreBuilder clockSkew(Duration tolerated) {
+    if (tolerated.isNegative() || tolerated.compareTo(Duration.ofHours(1)) > 0) {
+      throw new IllegalArgumentException("clockSkew must be 0 to 1h, but is " + tolerated);
+    }
+    this.clockSkew = tolerated;
     return this;
   }
 
@@ -241,8 +276,13 @@ public final class RedisStoreBuilder {
     return maxOutcomeBytes;
   }
 
-  PayloadCodec payloads() {
-    return new PayloadCodec(compressFrom, maxOutcomeBytes, encryption);
+  RecordCodec records() {
+    Integer chosen = compressFrom;
+    int deflateFrom = encryption == null ? DEFLATE_FROM : Integer.MAX_VALUE;
+    OutcomeCodec outcomes =
+        new OutcomeCodec(
+            chosen == null ? deflateFrom : chosen, maxOutcomeBytes, encryption, timeSource);
+    return new RecordCodec(keySpace(), new RecordSeal(secrets), outcomes, clockSkew, timeSource);
   }
 
   Duration releasedTtl() {
@@ -268,8 +308,9 @@ public final class RedisStoreBuilder {
    * until it can, not this one.
    *
    * @throws IllegalArgumentException unless {@link #namespace} and exactly one of {@link #uri} and
-   *     {@link #client} are set, or if minReplicas is asked of a Cluster, or with {@link #uri}
-   *     waits for as long as {@link #timeout}
+   *     {@link #client} are set, if {@link #encryption} is without {@link #secrets}, or if
+   *     minReplicas is asked of a Cluster, or with {@link #uri} waits for as long as {@link
+   *     #timeout}
    * @throws IllegalStateException if this Redis cannot do the job: too old, a read-only replica,
    *     wrong credentials, missing rights, no Redis at all, a maxmemory-policy other than
    *     noeviction without {@link #allowEviction}; or if a Cluster or the Sentinels cannot be
@@ -282,6 +323,11 @@ public final class RedisStoreBuilder {
       throw new IllegalArgumentException("set exactly one of uri and client");
     }
     KeySpace unused = keySpace();
+    if (encryption != null && !secrets.isKeyed()) {
+      throw new IllegalArgumentException(
+          "encryption needs secrets too: without them whoever can write to Redis can change what"
+              + " stands beside an outcome; set secrets(KeySecrets.of(...))");
+    }
     if (given != null) {
       return checked(
           RedisConnector.Connected.toOneNode(given), false, calls(false), new WatchedConnections());
@@ -339,7 +385,7 @@ public final class RedisStoreBuilder {
               + " slot may move between the write and its WAIT; leave it out and use the ledger"
               + " guard");
     }
-    DryRun dryRun = new DryRun(jedis, keySpace(), payloads(), replicas);
+    DryRun dryRun = new DryRun(jedis, records(), replicas);
     Readiness readiness = new Readiness(calls, dryRun, connected.nodeOf(), watched::made);
     readiness.atStart();
     EvictionCheck eviction = new EvictionCheck(jedis, timeSource, evictionAllowed);

@@ -1,56 +1,49 @@
 -- Claims a key that the fast path found taken.
--- KEYS[1] record; ARGV: record to write, ttl ms, fence that may be taken over (8 bytes, or ''), '1' if the claimer will wait,
--- fence of the released record that the claimer saw (8 bytes, or '').
+-- KEYS[1] record; ARGV: record to write if there is none, its ttl ms, record to write over the one that the claimer saw
+-- ('' if it may not), the sealed part of what the claimer saw, '1' if the claimer will wait.
 -- Returns {code, record, number}: A acquired (number: 0), C completed, F in flight (number: ms of the lease left),
--- X abandoned (number: ms since the lease ended), R released, but not as the claimer saw it, V not one of ours.
--- Offsets are those of RecordHeader, plus one: Lua counts from 1.
+-- X abandoned (number: ms since the lease ended), R released, but not as the claimer saw it, T in flight without a TTL,
+-- V not one of ours.
+-- Offsets are those of RecordHeader, plus one: Lua counts from 1. A script changes nothing that a seal covers.
 local mine = ARGV[1]
 local value = redis.call('GET', KEYS[1])
 
-local function own(previous)
-  local record = mine
-  if previous then
-    local fence = math.max(struct.unpack('>I8', mine, 33), struct.unpack('>I8', previous, 33) + 1)
-    local attempt = math.min(struct.unpack('>I2', previous, 7) + 1, 65535)
-    record = string.sub(mine, 1, 6) .. struct.pack('>I2', attempt) .. string.sub(mine, 9, 32)
-      .. struct.pack('>I8', fence) .. string.sub(mine, 41)
-  end
+local function own(record)
   redis.call('SET', KEYS[1], record, 'PX', ARGV[2])
   return {'A', record, 0}
 end
 
--- Doubles hold every integer below 2^53; above, a fence would not rise (RecordHeader.FENCE_LIMIT).
-local function fits(record) return struct.unpack('>I8', record, 33) < 9007199254740991 end
-
-if not value then return own(nil) end
-if #value < 128 or string.sub(value, 1, 3) ~= string.sub(mine, 1, 3)
+if not value then return own(mine) end
+if #value < 144 or string.sub(value, 1, 3) ~= string.sub(mine, 1, 3)
   or string.sub(value, 121, 128) ~= string.sub(mine, 121, 128) then return {'V', value, 0} end
 
-if not fits(value) then return {'V', value, 0} end
+-- All but the marks: a send that the network delayed must not own anew what its claimer has released meanwhile, and a
+-- record that was not checked by its claimer is not written over.
+local seen = ARGV[3] ~= '' and string.sub(value, 1, 5) .. '\0' .. string.sub(value, 7, 128) == ARGV[4]
 
 local state = string.sub(value, 4, 4)
 if state == 'R' then
-  -- A send that the network delayed must not own anew what its claimer has released meanwhile.
-  if ARGV[5] == string.sub(value, 33, 40) then return own(value) end
+  if seen then return own(ARGV[3]) end
   return {'R', value, 0}
 end
 if state == 'C' then return {'C', value, 0} end
 if state ~= 'F' then return {'V', value, 0} end
--- Flag 16 is RecordHeader.FLAG_ABANDONED: a send that the network delayed must not revive what its claimer has abandoned
--- meanwhile.
-if string.sub(value, 17, 32) == string.sub(mine, 17, 32) and string.byte(value, 5) < 16 then
+local marks = string.byte(value, 6)
+-- RecordHeader.MARK_ABANDONED: a send that the network delayed must not revive what its claimer has abandoned meanwhile.
+if string.sub(value, 17, 32) == string.sub(mine, 17, 32) and marks < 240 then
   -- The reply to an earlier send was lost. The owner counts its lease from this claim, so the record must too.
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   return {'A', value, 0}
 end
 
 -- The age of a lease is what is gone of the TTL that its last write or renewal set: one clock, this server's.
-local left = struct.unpack('>I8', value, 41) - (struct.unpack('>I8', value, 49) - redis.call('PTTL', KEYS[1]))
+local pttl = redis.call('PTTL', KEYS[1])
+if pttl < 0 then return {'T', value, 0} end
+local left = struct.unpack('>I8', value, 41) - (struct.unpack('>I8', value, 49) - pttl)
 if left > 0 then
-  if ARGV[4] == '1' and string.byte(value, 5) % 2 == 0 then
-    redis.call('SETRANGE', KEYS[1], 4, string.char(string.byte(value, 5) + 1))
-  end
+  -- RecordHeader.MARK_AWAITED.
+  if ARGV[5] == '1' and marks % 16 == 0 then redis.call('SETRANGE', KEYS[1], 5, string.char(marks + 15)) end
   return {'F', value, left}
 end
-if ARGV[3] == string.sub(value, 33, 40) then return own(value) end
+if seen then return own(ARGV[3]) end
 return {'X', value, -left}

@@ -404,15 +404,7 @@ class RandomFaultsTest {
     }
     Lease lease = Lease.granted(request, System.nanoTime(), 1, System.nanoTime());
     byte[] record =
-        RecordHeader.of(
-                lease,
-                RecordHeader.State.IN_FLIGHT,
-                0,
-                0,
-                0,
-                System.currentTimeMillis(),
-                new KeySpace("idem:", "test").tag())
-            .toBytes(0);
+        RedisIdempotencyStore.builder().namespace("test").records().inFlight(key, lease);
     direct.set(key, record, SetParams.setParams().px(TTL.toMillis()));
     return new Claim.Acquired(lease);
   }

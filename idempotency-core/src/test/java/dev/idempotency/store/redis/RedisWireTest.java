@@ -14,23 +14,20 @@ import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.store.TimeSource;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.Arrays;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
-import javax.crypto.SecretKey;
-import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClient;
 
@@ -148,56 +145,6 @@ class RedisWireTest {
     }
   }
 
-  @Test
-  void encryptedOutcomesCannotBeReadAndKeysCanBeRotated() {
-    SecretKeySpec first = aes(1);
-    SecretKeySpec second = aes(2);
-    try (RedisIdempotencyStore old = store().encryption(PayloadEncryption.with(1, first)).build()) {
-      old.complete(acquire(old), outcome(TEXT));
-    }
-    assertThat(new String(raw(), UTF_8)).doesNotContain("very secret");
-
-    try (RedisIdempotencyStore rotated =
-        store().encryption(PayloadEncryption.with(2, second).alsoReading(1, first)).build()) {
-      assertThat(rotated.claim(request()))
-          .isInstanceOfSatisfying(
-              StoredRecord.Completed.class,
-              completed -> assertThat(completed.outcome()).isEqualTo(outcome(TEXT)));
-    }
-    try (RedisIdempotencyStore without =
-        store().encryption(PayloadEncryption.with(2, second)).build()) {
-      assertCorrupt(without, "cipher key 1");
-    }
-    try (RedisIdempotencyStore plain = store().build()) {
-      assertCorrupt(plain, "no encryption is configured");
-    }
-  }
-
-  @Test
-  void anEncryptedRecordCannotBeMovedToAnotherKey() {
-    PayloadEncryption encryption = PayloadEncryption.with(1, aes(1));
-    try (RedisIdempotencyStore store = store().encryption(encryption).build()) {
-      store.complete(acquire(store), outcome(TEXT));
-      IdempotencyKey other = IdempotencyKey.of("other-" + key.value());
-      direct.set(KEYS.redisKey(other), raw());
-
-      assertThatThrownBy(() -> store.claim(ClaimRequest.of(other, FINGERPRINT, LEASE, TTL)))
-          .isInstanceOf(StoreException.class)
-          .hasMessageContaining("cannot be decrypted");
-    }
-  }
-
-  @Test
-  void whereEncryptionIsRequiredAPlainRecordIsRefused() {
-    try (RedisIdempotencyStore plain = store().build()) {
-      plain.complete(acquire(plain), outcome(TEXT));
-    }
-    try (RedisIdempotencyStore strict =
-        store().encryption(PayloadEncryption.with(1, aes(1)).required()).build()) {
-      assertCorrupt(strict, "encryption is required");
-    }
-  }
-
   private void assertCorrupt(RedisIdempotencyStore store, String message) {
     assertThatThrownBy(() -> store.claim(request()))
         .isInstanceOfSatisfying(
@@ -206,89 +153,49 @@ class RedisWireTest {
         .hasMessageContaining(message);
   }
 
-  private static SecretKeySpec aes(int seed) {
-    byte[] bytes = new byte[32];
-    bytes[0] = (byte) seed;
-    return new SecretKeySpec(bytes, "AES");
-  }
-
   @Test
-  void aRecordOfFormatVersion2IsStillRead() {
-    // Written by version 2, the first that was released; the bytes must never change, or rolling
+  void aRecordOfFormatVersion3IsStillRead() {
+    // Written by version 3, the first that is released; the bytes must never change, or rolling
     // back loses records.
     String golden =
-        "494b024300000001000000009256301000112233445566778899aabbccddeeff000400000000002a"
-            + "00000000000075300000000005265c0000000000000003e8"
+        "494b0343000000010000000092563010"
+            + "00112233445566778899aabbccddeeff"
+            + "000400000000002a00000000000075300000000005265c0000000000000003e8"
             + HexFormat.of().formatHex(FINGERPRINT.toBytes())
             + "9f86d081884c7d65"
+            + "SEAL000000000000000000000000"
             + "06746573742f31"
             + HexFormat.of().formatHex("golden".getBytes(UTF_8));
-    byte[] record = HexFormat.of().parseHex(golden);
-    direct.set(KEYS.redisKey(key), record);
+    byte[] name = HexFormat.of().parseHex("6964656d3a746573743a" + "00".repeat(32));
+    byte[] head = HexFormat.of().parseHex(golden.substring(0, golden.indexOf("SEAL")));
+    CRC32C crc = new CRC32C();
+    crc.update(head);
+    crc.update(name);
+    byte[] record =
+        HexFormat.of().parseHex(golden.replace("SEAL", "%08x".formatted((int) crc.getValue())));
+    RecordCodec codec = store().timeSource(at(Instant.ofEpochMilli(1000))).records();
 
-    try (RedisIdempotencyStore store = store().build()) {
-      assertThat(store.claim(request()))
-          .isInstanceOfSatisfying(
-              StoredRecord.Completed.class,
-              completed -> {
-                assertThat(completed.outcome())
-                    .isEqualTo(Outcome.of("test/1", "golden".getBytes(UTF_8)));
-                assertThat(completed.fence()).isEqualTo(0x000400000000002AL);
-                assertThat(completed.ttl()).isEqualTo(TTL);
-              });
-    }
+    RecordHeader header = codec.read(name, record);
+
+    assertThat(codec.outcome(name, header, record))
+        .isEqualTo(Outcome.of("test/1", "golden".getBytes(UTF_8)));
+    assertThat(header.fence()).isEqualTo(0x000400000000002AL);
+    assertThat(header.ttlMillis()).isEqualTo(TTL.toMillis());
+    assertThat(header.fingerprint()).isEqualTo(FINGERPRINT);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {0, 1, 15, 20, 31, 33, 44})
-  void anAesKeyOfAnotherLengthIsRefusedAtStart(int length) {
-    SecretKey key = new StubKey(new byte[length]);
-
-    assertThatThrownBy(() -> PayloadEncryption.with(1, key))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("16, 24 or 32 bytes")
-        .hasMessageContaining("Base64");
-    assertThatThrownBy(() -> PayloadEncryption.with(1, aes(1)).alsoReading(2, key))
-        .isInstanceOf(IllegalArgumentException.class);
-  }
-
-  /** A key as an application gives it. */
-  private record StubKey(byte[] bytes) implements SecretKey {
-
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    public String getAlgorithm() {
-      return "AES";
-    }
-
-    @Override
-    public String getFormat() {
-      return "RAW";
-    }
-
-    @Override
-    public byte[] getEncoded() {
-      return bytes.clone();
-    }
-  }
-
-  @Test
-  void anEncryptedRecordOfAnyShorterLengthIsCorrupt() {
-    PayloadEncryption encryption = PayloadEncryption.with(1, aes(1));
-    try (RedisIdempotencyStore store = store().encryption(encryption).build()) {
-      store.complete(acquire(store), outcome(TEXT));
-      byte[] whole = raw();
-      for (int length = RecordHeader.LENGTH; length < whole.length; length++) {
-        byte[] cut = Arrays.copyOf(whole, length);
-        CRC32C crc = new CRC32C();
-        crc.update(cut, RecordHeader.LENGTH, length - RecordHeader.LENGTH);
-        ByteBuffer.wrap(cut).putInt(12, (int) crc.getValue());
-        direct.set(KEYS.redisKey(key), cut);
-
-        assertCorrupt(store, "");
+  private static TimeSource at(Instant now) {
+    return new TimeSource() {
+      @Override
+      public long nanoTime() {
+        return 0;
       }
-    }
+
+      @Override
+      public Instant now() {
+        return now;
+      }
+    };
   }
 
   @Test
