@@ -37,7 +37,7 @@ class ArchitectureTest {
         .resideInAPackage("dev.idempotency.store")
         .should()
         .onlyDependOnClassesThat()
-        .resideInAnyPackage("java..", "org.jspecify..", "dev.idempotency.store")
+        .resideInAnyPackage("java..", "javax.crypto..", "org.jspecify..", "dev.idempotency.store")
         .check(CORE);
   }
 

@@ -16,7 +16,7 @@ import java.util.Set;
 record CommandLine(List<String> words, Map<String, String> options) {
 
   private static final Set<String> KNOWN =
-      Set.of("--redis", "--namespace", "--key-prefix", "--limit");
+      Set.of("--redis", "--namespace", "--key-prefix", "--limit", "--secret-file");
 
   static CommandLine parse(List<String> arguments) {
     List<String> words = new ArrayList<>();
@@ -27,7 +27,8 @@ record CommandLine(List<String> words, Map<String, String> options) {
         words.add(each);
       } else if (!KNOWN.contains(each) || i + 1 == arguments.size()) {
         throw new IllegalArgumentException(
-            "options, each with a value: --redis, --namespace, --key-prefix, --limit");
+            "options, each with a value: --redis, --namespace, --key-prefix, --limit,"
+                + " --secret-file");
       } else {
         options.put(each, arguments.get(++i));
       }

@@ -4,6 +4,7 @@ import dev.idempotency.IdempotencyAdmin;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.OutcomeResolver.Resolution;
+import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.RecordDirectory;
 import dev.idempotency.store.RecordPage;
@@ -11,7 +12,10 @@ import dev.idempotency.store.RecordState;
 import dev.idempotency.store.RecordSummary;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.redis.RedisIdempotencyStore;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
@@ -34,6 +38,8 @@ import java.util.Set;
  *   --namespace NAME      of the application; required
  *   --key-prefix PREFIX   default idem:
  *   --limit N             records that list prints at most; default 100
+ *   --secret-file FILE    the application's secret, its bytes as they are; for resolve, where the
+ *                         application has one
  * </pre>
  *
  * <p>A digest is 64 hexadecimal digits, or its first 16 as logs show them; those are looked for
@@ -88,6 +94,7 @@ public final class KeysCommand {
                           .orElseThrow(
                               () -> new IllegalArgumentException("--namespace is required")))
                   .keyPrefix(line.option("--key-prefix").orElse("idem:"))
+                  .secrets(secrets(line.option("--secret-file")))
                   .timeout(Duration.ofSeconds(5))
                   .allowEviction()
                   .build();
@@ -98,6 +105,17 @@ public final class KeysCommand {
     } catch (IllegalArgumentException | IllegalStateException | StoreException e) {
       err.println(e.getMessage());
       return FAILED;
+    }
+  }
+
+  private static KeySecrets secrets(Optional<String> file) {
+    if (file.isEmpty()) {
+      return KeySecrets.none();
+    }
+    try {
+      return KeySecrets.of(Files.readAllBytes(Path.of(file.get())));
+    } catch (IOException e) {
+      throw new IllegalArgumentException("cannot read --secret-file " + file.get(), e);
     }
   }
 

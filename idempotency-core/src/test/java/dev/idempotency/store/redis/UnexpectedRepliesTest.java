@@ -122,7 +122,8 @@ class UnexpectedRepliesTest extends RedisFixture {
     try {
       verb.call.accept(this);
     } catch (StoreException e) {
-      assertThat(e.reason()).isIn(Set.of(Reason.UNAVAILABLE, Reason.REFUSED, Reason.CORRUPT));
+      assertThat(e.reason())
+          .isIn(Set.of(Reason.UNAVAILABLE, Reason.REFUSED, Reason.CORRUPT, Reason.STALE));
     }
 
     assertThat(proxy.faults()).isPositive();
