@@ -4,7 +4,6 @@ import dev.idempotency.Decision;
 import dev.idempotency.Operation;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
-import dev.idempotency.store.StoreException;
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
