@@ -23,8 +23,8 @@ final class BufferedRequest extends HeldBodyRequest {
    * @param body as the request's stream gave it
    */
   BufferedRequest(
-      HttpServletRequest request, HttpServletResponse answer, BodyBudget.Share share, byte[] body) {
-    super(request, answer, share);
+      HttpServletRequest request, HttpServletResponse answer, RequestMemory memory, byte[] body) {
+    super(request, answer, memory);
     this.body = new HeldBody(body, this::listen);
     // A filter in front may change what the reader gives and leave the stream alone. Its reader
     // needs the container's, and that has been read: give it ours.

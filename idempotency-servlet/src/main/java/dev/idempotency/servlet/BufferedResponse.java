@@ -1,5 +1,6 @@
 package dev.idempotency.servlet;
 
+import dev.idempotency.MemoryReservation;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -36,11 +38,14 @@ final class BufferedResponse extends ResponseHead {
    * In front of a response that no handler has written to.
    *
    * @param cap largest body that is held back, in bytes
+   * @param memory that the body takes
    * @param listeners runs a write listener
    */
-  BufferedResponse(HttpServletResponse response, int cap, Executor listeners) {
+  BufferedResponse(
+      HttpServletResponse response, int cap, MemoryReservation memory, Executor listeners) {
     super(HiddenResponse.of(response));
-    this.body = new ResponseBody(cap, response.getBufferSize(), listeners, this::bodyCommits);
+    this.body =
+        new ResponseBody(cap, memory, response.getBufferSize(), listeners, this::bodyCommits);
   }
 
   private void bodyCommits(boolean explicitly) {
@@ -52,12 +57,20 @@ final class BufferedResponse extends ResponseHead {
     return body;
   }
 
-  /** What the handler has answered. Never from a response that the container has taken back. */
-  synchronized RecordedResponse recorded(ReplayedHeaders replayed) {
-    return kind == RecordedResponse.Kind.ERROR
-        ? RecordedResponse.error(getStatus(), recordedHeaders(replayed, writer != null), message)
-        : new RecordedResponse(
-            getStatus(), recordedHeaders(replayed, writer != null), body.bytes(), kind);
+  /**
+   * What the handler has answered. Never from a response that the container has taken back. Empty
+   * if there is no memory to record it.
+   */
+  synchronized Optional<RecordedResponse> recorded(ReplayedHeaders replayed) {
+    if (kind == RecordedResponse.Kind.ERROR) {
+      return Optional.of(
+          RecordedResponse.error(getStatus(), recordedHeaders(replayed, writer != null), message));
+    }
+    return body.forRecord()
+        .map(
+            bytes ->
+                new RecordedResponse(
+                    getStatus(), recordedHeaders(replayed, writer != null), bytes, kind));
   }
 
   /** Answers as the handler did; to be called once, after the outcome was stored. */

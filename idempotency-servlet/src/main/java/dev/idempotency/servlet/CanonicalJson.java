@@ -5,22 +5,29 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * One form for all spellings of a JSON text (RFC 8259): no blanks, members in the order of their
- * names, one way of escaping. Numbers stay as they are written, because 1.0 and 1 need not be one
- * amount. What has a name twice, or is nested too deep, does not count as JSON.
+ * One digest for all spellings of a JSON text (RFC 8259): blanks, the order of members and ways of
+ * escaping do not count. Numbers stay as they are written, because 1.0 and 1 need not be one
+ * amount. What has a name twice, is nested too deep, or has too many members, does not count as
+ * JSON.
+ *
+ * <p>Each object within an object has a digest of its own, so every character is digested once and
+ * copied at no level.
  */
 final class CanonicalJson {
 
   /** Deeper than any request that is meant well, and far from the end of a stack. */
   private static final int MAX_DEPTH = 200;
+
+  /** Of all objects together: each costs some 200 bytes until its object ends. */
+  private static final int MAX_MEMBERS = 20_000;
 
   private static final JsonFactory JSON =
       JsonFactory.builder()
@@ -28,67 +35,93 @@ final class CanonicalJson {
           .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build())
           .build();
 
-  private CanonicalJson() {}
+  private static final byte[] NOTHING = new byte[0];
 
-  /** The form, in bytes that serve no purpose but to be compared; empty for what is not JSON. */
+  private final JsonParser parser;
+  private final List<TextDigest> levels = new ArrayList<>();
+  private int members;
+
+  private CanonicalJson(JsonParser parser) {
+    this.parser = parser;
+  }
+
+  /** The digest, 32 bytes; empty for what is not JSON. */
   static Optional<byte[]> of(byte[] body) {
-    StringBuilder form = new StringBuilder(body.length);
     try (JsonParser parser = JSON.createParser(body)) {
       if (parser.nextToken() == null) {
         return Optional.empty();
       }
-      value(parser, form);
-      if (parser.nextToken() != null) {
-        return Optional.empty();
-      }
+      CanonicalJson json = new CanonicalJson(parser);
+      byte[] digest = json.digest(0);
+      return parser.nextToken() == null && json.members <= MAX_MEMBERS
+          ? Optional.of(digest)
+          : Optional.empty();
     } catch (IOException e) {
       return Optional.empty();
     }
-    // No charset: one would make the same bytes of all lone surrogates.
-    ByteBuffer bytes = ByteBuffer.allocate(form.length() * Character.BYTES);
-    bytes.asCharBuffer().append(form);
-    return Optional.of(bytes.array());
   }
 
-  private static void value(JsonParser parser, StringBuilder form) throws IOException {
+  /** Of the present value. */
+  private byte[] digest(int level) throws IOException {
+    if (level == levels.size()) {
+      levels.add(new TextDigest());
+    }
+    TextDigest digest = levels.get(level);
+    value(digest, level + 1);
+    return digest.bytes();
+  }
+
+  /**
+   * Adds the present value.
+   *
+   * @param level of digests that are not in use
+   */
+  private void value(TextDigest to, int level) throws IOException {
     switch (parser.currentToken()) {
-      case START_OBJECT -> object(parser, form);
-      case START_ARRAY -> array(parser, form);
-      case VALUE_STRING -> quote(parser.getText(), form);
-      default -> form.append(parser.getText());
+      case START_OBJECT -> object(to, level);
+      case START_ARRAY -> {
+        to.add('[');
+        while (parser.nextToken() != JsonToken.END_ARRAY) {
+          value(to, level);
+        }
+        to.add(']');
+      }
+      default -> scalar(to, kind(parser.currentToken()), parser.getText());
     }
   }
 
-  private static void object(JsonParser parser, StringBuilder form) throws IOException {
-    Map<String, String> members = new TreeMap<>();
+  private static char kind(JsonToken token) {
+    return token == JsonToken.VALUE_STRING ? '"' : 'v';
+  }
+
+  private static void scalar(TextDigest to, char kind, String text) {
+    to.add(kind).add(text);
+  }
+
+  private void object(TextDigest to, int level) throws IOException {
+    Map<String, Member> sorted = new TreeMap<>();
     while (parser.nextToken() != JsonToken.END_OBJECT) {
       String name = parser.currentName();
-      parser.nextToken();
-      StringBuilder member = new StringBuilder();
-      value(parser, member);
-      members.put(name, member.toString());
+      JsonToken token = parser.nextToken();
+      if (++members > MAX_MEMBERS) {
+        throw new IOException("more than " + MAX_MEMBERS + " members");
+      }
+      sorted.put(
+          name,
+          token.isScalarValue()
+              ? new Member(kind(token), parser.getText(), NOTHING)
+              : new Member('#', "", digest(level)));
     }
-    form.append('{');
-    members.forEach(
+    to.add('{').add(sorted.size());
+    sorted.forEach(
         (name, member) -> {
-          quote(name, form);
-          form.append(':').append(member).append(',');
+          to.add(name);
+          scalar(to, member.kind(), member.text());
+          to.add(member.digest());
         });
-    form.append('}');
   }
 
-  private static void array(JsonParser parser, StringBuilder form) throws IOException {
-    form.append('[');
-    while (parser.nextToken() != JsonToken.END_ARRAY) {
-      value(parser, form);
-      form.append(',');
-    }
-    form.append(']');
-  }
-
-  private static void quote(String text, StringBuilder form) {
-    form.append('"');
-    JsonStringEncoder.getInstance().quoteAsString(text, form);
-    form.append('"');
-  }
+  /** Of an object: a scalar, or the digest of something larger. */
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Member(char kind, String text, byte[] digest) {}
 }

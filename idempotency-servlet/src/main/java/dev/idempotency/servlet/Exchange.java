@@ -224,17 +224,24 @@ final class Exchange {
       return false;
     }
     callOffLateEnd();
-    endShareIfOver();
+    endMemoryIfOver();
     return true;
   }
 
   private HandlerExecution.Ended settle() {
     Outcome outcome;
     try {
-      RecordedResponse own = response.recorded(settings.replayedHeaders());
-      outcome = kept(own).map(RecordedResponse::toOutcome).orElseGet(own::toTombstone);
+      Optional<RecordedResponse> own = response.recorded(settings.replayedHeaders());
+      if (own.isEmpty()) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "there is no memory to record the response of {0}; its status is kept",
+            execution.key());
+      }
+      outcome =
+          own.flatMap(this::kept).map(RecordedResponse::toOutcome).orElseGet(this::statusOnly);
       if (outcome.size() > settings.engine().config().maxOutcomeBytes()) {
-        outcome = own.toTombstone();
+        outcome = statusOnly();
       }
     } catch (RuntimeException e) {
       LOG.log(
@@ -246,7 +253,15 @@ final class Exchange {
       execution.endInDoubt();
       throw e;
     }
-    return execution.endWith(ending(), outcome);
+    try {
+      return execution.endWith(ending(), outcome);
+    } finally {
+      response.body().recorded();
+    }
+  }
+
+  private Outcome statusOnly() {
+    return RecordedResponse.of(response.getStatus()).toTombstone();
   }
 
   private Optional<RecordedResponse> kept(RecordedResponse own) {
@@ -272,14 +287,16 @@ final class Exchange {
     return sentToLogin ? Ending.RELEASED : ending;
   }
 
-  /** The body passes its cap: only the status can be kept, and nothing more need be held back. */
+  /**
+   * The body passes its cap, or finds no memory: only the status can be kept, and nothing more need
+   * be held back.
+   */
   private void overflow() throws IOException {
     if (!answer()) {
       response.body().ignoreMore();
       return;
     }
-    HandlerExecution.Ended ended =
-        execution.endWith(ending(), RecordedResponse.of(response.getStatus()).toTombstone());
+    HandlerExecution.Ended ended = execution.endWith(ending(), statusOnly());
     if (sentInstead(ended)) {
       response.body().ignoreMore();
       return;
@@ -451,7 +468,7 @@ final class Exchange {
    */
   void containerEnded(int status) {
     containerEnded = true;
-    endShareIfOver();
+    endMemoryIfOver();
     if (entry.get() == Entry.EXPECTED) {
       LOG.log(
           System.Logger.Level.INFO,
@@ -475,9 +492,9 @@ final class Exchange {
   }
 
   /** The handler may hold the body until the exchange ends, whatever the client does. */
-  private void endShareIfOver() {
+  private void endMemoryIfOver() {
     if (containerEnded && answered.get()) {
-      request.endShare();
+      request.endMemory();
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.idempotency.servlet;
 
 import dev.idempotency.IdempotencyEngine;
+import dev.idempotency.MemoryBudget;
 import java.util.Optional;
 
 /**
@@ -16,7 +17,6 @@ record FilterSettings(
     String fingerprintTag,
     ComparedRequest compared,
     RequestFingerprint fingerprint,
-    BodyBudget bodies,
     ReplayedHeaders replayedHeaders,
     Optional<String> expiresHeader,
     FirstSent firstSent,
@@ -25,4 +25,10 @@ record FilterSettings(
     ProblemWriter problemWriter,
     String problemTypes,
     Optional<String> describedBy,
-    boolean failOpen) {}
+    boolean failOpen) {
+
+  /** What callers can make this process hold. */
+  MemoryBudget memory() {
+    return engine.config().memory();
+  }
+}

@@ -24,6 +24,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class FormFields {
 
+  /** Heap of a name beside its characters: two map entries, a list, an array, a text. */
+  private static final int NAME_BYTES = 240;
+
+  /** Heap of a value beside its characters. */
+  private static final int VALUE_BYTES = 64;
+
   private final Map<String, String[]> parameters;
   private final Map<String, Integer> ofQuery;
   private final Charset charset;
@@ -135,6 +141,21 @@ final class FormFields {
             visitor.visit(name, values[i]);
           }
         });
+  }
+
+  /**
+   * About how much heap the container has given to it: names and values as texts, beside the raw
+   * form, and two maps with a list and an array for each name.
+   */
+  long memory() {
+    long bytes = 0;
+    for (Map.Entry<String, String[]> parameter : parameters.entrySet()) {
+      bytes += NAME_BYTES + 2L * parameter.getKey().length();
+      for (String value : parameter.getValue()) {
+        bytes += VALUE_BYTES + 2L * value.length();
+      }
+    }
+    return bytes;
   }
 
   boolean isEmpty() {

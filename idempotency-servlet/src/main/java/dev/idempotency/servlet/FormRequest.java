@@ -26,9 +26,9 @@ final class FormRequest extends HeldBodyRequest {
   FormRequest(
       HttpServletRequest request,
       HttpServletResponse answer,
-      BodyBudget.Share share,
+      RequestMemory memory,
       FormFields form) {
-    super(request, answer, share);
+    super(request, answer, memory);
     this.form = form;
   }
 

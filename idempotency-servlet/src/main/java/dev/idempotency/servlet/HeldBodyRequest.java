@@ -18,8 +18,8 @@ abstract class HeldBodyRequest extends KeyedRequest {
 
   private @Nullable String encoding;
 
-  HeldBodyRequest(HttpServletRequest request, HttpServletResponse answer, BodyBudget.Share share) {
-    super(request, answer, share);
+  HeldBodyRequest(HttpServletRequest request, HttpServletResponse answer, RequestMemory memory) {
+    super(request, answer, memory);
   }
 
   abstract HeldBody body();

@@ -2,6 +2,7 @@ package dev.idempotency.servlet;
 
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
+import dev.idempotency.MemoryBudget;
 import jakarta.servlet.http.HttpServletRequest;
 import java.net.URI;
 import java.time.Duration;
@@ -10,15 +11,12 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Collects the settings of an {@link IdempotencyFilter}. Not thread-safe. */
 public final class IdempotencyFilterBuilder {
-
-  private static final long MAX_BUFFERED = 256L * 1024 * 1024;
 
   private static final String NO_SCOPE =
       "say who the caller is, because a key is one caller's own: scopeByPrincipal(),"
@@ -48,7 +46,6 @@ public final class IdempotencyFilterBuilder {
   private Set<String> ignoredQueryParameters = Set.of();
   private String fingerprintTag = "http/1";
   private RequestFingerprint fingerprint = RequestFingerprint.body();
-  private OptionalLong maxBufferedBytes = OptionalLong.empty();
 
   IdempotencyFilterBuilder(IdempotencyEngine engine) {
     this.engine = engine;
@@ -270,18 +267,6 @@ public final class IdempotencyFilterBuilder {
     return this;
   }
 
-  /**
-   * Most memory for the bodies of all requests with a key that are in progress. A request that
-   * finds no room is refused with 503 and {@code Retry-After}. Default 256 MiB, or a quarter of the
-   * heap if that is less, but at least the largest {@code maxRequestBytes} of the policies.
-   *
-   * @param bytes at least the largest {@code maxRequestBytes}
-   */
-  public IdempotencyFilterBuilder maxBufferedBytes(long bytes) {
-    this.maxBufferedBytes = OptionalLong.of(bytes);
-    return this;
-  }
-
   private static String token(String name) {
     if (!KeyHeader.isToken(name)) {
       throw new IllegalArgumentException("not a header name: \"" + name + "\"");
@@ -294,7 +279,8 @@ public final class IdempotencyFilterBuilder {
    *
    * @throws IllegalStateException if nothing said who the caller is, or which routes are protected
    * @throws IllegalArgumentException if a policy's lease or TTL is out of its bounds, a header can
-   *     never be replayed, or {@code maxBufferedBytes} is less than one request may have
+   *     never be replayed, or the engine's memory is too small for the largest {@code
+   *     maxRequestBytes}
    */
   public IdempotencyFilter build() {
     return new IdempotencyFilter(settings());
@@ -306,6 +292,7 @@ public final class IdempotencyFilterBuilder {
       throw new IllegalStateException(NO_ROUTES);
     }
     policies().forEach(policy -> check(policy.values()));
+    checkMemory();
     return new FilterSettings(
         engine,
         new Routes(routes, methods, everyRoute.orElse(RoutePolicy.off()), ignoreCase),
@@ -314,7 +301,6 @@ public final class IdempotencyFilterBuilder {
         fingerprintTag,
         new ComparedRequest(ignoredQueryParameters),
         fingerprint,
-        new BodyBudget(bodyBudget()),
         new ReplayedHeaders(replayedHeaders),
         expiresHeader,
         new FirstSent(firstSentHeader),
@@ -330,20 +316,20 @@ public final class IdempotencyFilterBuilder {
     return Stream.concat(everyRoute.stream(), routes.stream().map(Routes.Route::policy));
   }
 
-  private long bodyBudget() {
-    int largest =
-        policies().mapToInt(policy -> policy.values().maxRequestBytes()).max().orElseThrow();
-    long bytes =
-        maxBufferedBytes.orElse(
-            Math.max(largest, Math.min(MAX_BUFFERED, Runtime.getRuntime().maxMemory() / 4)));
-    if (bytes < largest) {
+  /** A body is held in pieces until it is whole, and then beside them in one. */
+  private void checkMemory() {
+    long needed =
+        2L * policies().mapToInt(policy -> policy.values().maxRequestBytes()).max().orElseThrow();
+    long there = engine.config().memory().largest(MemoryBudget.Kind.REQUESTS);
+    if (needed > there) {
       throw new IllegalArgumentException(
-          "maxBufferedBytes must be at least the largest maxRequestBytes, but "
-              + bytes
-              + " < "
-              + largest);
+          "the largest maxRequestBytes is "
+              + needed / 2
+              + " and needs twice as much memory, but "
+              + there
+              + " bytes is the most that one request may hold; give IdempotencyConfig more memory,"
+              + " or lower maxRequestBytes");
     }
-    return bytes;
   }
 
   /** The engine's own bounds, now instead of at the first request. */

@@ -59,9 +59,6 @@ final class InitParameters {
     known.put("problemTypes", (builder, text) -> builder.problemTypes(URI.create(text.strip())));
     known.put("describedBy", (builder, text) -> builder.describedBy(URI.create(text.strip())));
     known.put(
-        "maxBufferedBytes",
-        (builder, text) -> builder.maxBufferedBytes(PolicyText.bytes(text.strip())));
-    known.put(
         "failOpen",
         (builder, text) -> {
           if (isTrue(text)) {

@@ -19,18 +19,18 @@ class KeyedRequest extends HttpServletRequestWrapper {
 
   private final HttpServletResponse answer;
   private final @Nullable String origin;
-  private final BodyBudget.Share share;
+  private final RequestMemory memory;
   private volatile @Nullable Exchange exchange;
 
   /**
    * Around a request.
    *
-   * @param share what the request holds of the budget for bodies
+   * @param memory what the request holds
    */
-  KeyedRequest(HttpServletRequest request, HttpServletResponse answer, BodyBudget.Share share) {
+  KeyedRequest(HttpServletRequest request, HttpServletResponse answer, RequestMemory memory) {
     super(request);
     this.answer = answer;
-    this.share = share;
+    this.memory = memory;
     this.origin = request.getHeader("Origin");
   }
 
@@ -118,30 +118,35 @@ class KeyedRequest extends HttpServletRequestWrapper {
         : owner.startAsync(request, response, false);
   }
 
-  /** The container's own, for the exchange; the share ends when that has ended. */
+  /** The container's own, for the exchange; its memory is given back when that has ended. */
   AsyncContext startContainerAsync(ServletRequest request, ServletResponse response) {
     AsyncContext context = super.startAsync(request, response);
-    share.keep();
+    memory.keep();
     return context;
   }
 
   private AsyncContext startWithoutExchange(ServletRequest request, ServletResponse response) {
     AsyncContext context = startContainerAsync(request, response);
-    context.addListener(new EndOfShare());
+    context.addListener(new EndOfMemory());
     return context;
   }
 
-  void endShare() {
-    share.end();
+  /** What it holds, until it is over. */
+  RequestMemory memory() {
+    return memory;
   }
 
-  private final class EndOfShare implements AsyncListener {
+  void endMemory() {
+    memory.end();
+  }
+
+  private final class EndOfMemory implements AsyncListener {
 
     @Override
     public void onComplete(AsyncEvent event) {
       // An exchange that began meanwhile ends it.
       if (exchange == null) {
-        share.end();
+        memory.end();
       }
     }
 

@@ -22,13 +22,21 @@ import java.util.TreeSet;
  */
 final class MultipartBody {
 
+  /** Heap of a part beside its content: its header fields in maps, its place in lists. */
+  private static final int PART_BYTES = 1024;
+
   private MultipartBody() {}
 
   /** How parsing it ended. */
   sealed interface Reading {
 
-    /** The parts are there; the digest is of all of them, without the boundary. */
-    record Parsed(byte[] digest) implements Reading {}
+    /**
+     * The parts are there.
+     *
+     * @param digest of all of them, without the boundary
+     * @param memory about how much heap they take, in bytes
+     */
+    record Parsed(byte[] digest, long memory) implements Reading {}
 
     /**
      * The container did not parse it: its servlet wants no parts, and the body is still there, or
@@ -59,7 +67,7 @@ final class MultipartBody {
     if (parts.stream().mapToLong(Part::getSize).sum() > cap) {
       return new Reading.TooLarge();
     }
-    return new Reading.Parsed(digest(parts));
+    return new Reading.Parsed(digest(parts), memory(parts));
   }
 
   /**
@@ -68,6 +76,14 @@ final class MultipartBody {
    */
   static boolean mayBeWhole(byte[] body) {
     return body.length >= 2 && body[0] == '-' && body[1] == '-';
+  }
+
+  /** Those of files may lie on disk; fields are parameters, and texts, too. */
+  private static long memory(Collection<Part> parts) {
+    return parts.stream()
+        .mapToLong(
+            part -> PART_BYTES + (part.getSubmittedFileName() == null ? 3 * part.getSize() : 0))
+        .sum();
   }
 
   private static byte[] digest(Collection<Part> parts) throws IOException {

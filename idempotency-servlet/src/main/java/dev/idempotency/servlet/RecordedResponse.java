@@ -124,7 +124,7 @@ public final class RecordedResponse {
 
   /** For the engine, in the format {@value ResponseCodec#FORMAT}. */
   public Outcome toOutcome() {
-    return Outcome.of(ResponseCodec.FORMAT, ResponseCodec.encode(this));
+    return Outcome.wrap(ResponseCodec.FORMAT, ResponseCodec.encode(this));
   }
 
   /** For the engine: only the status is kept. */

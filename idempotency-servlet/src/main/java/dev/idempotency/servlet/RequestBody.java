@@ -4,7 +4,6 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.Arrays;
 
 /** Reads a request's body whole, up to a cap. */
 final class RequestBody {
@@ -78,16 +77,16 @@ final class RequestBody {
    * Reads it to the cap, whatever length was announced: a filter in front may have made it longer
    * or shorter.
    */
-  static Reading read(HttpServletRequest request, int cap, BodyBudget.Share share)
+  static Reading read(HttpServletRequest request, int cap, RequestMemory memory)
       throws IOException {
     long declared = request.getContentLengthLong();
     if (declared > cap) {
       return new Reading.TooLarge();
     }
-    if (!share.mayTake(Math.max(declared, 1))) {
+    if (!memory.mayTake(Math.max(declared, 1))) {
       return new Reading.NoRoom();
     }
-    Reading reading = readToCap(request.getInputStream(), declared, cap, share);
+    Reading reading = readToCap(request.getInputStream(), declared, cap, memory);
     return reading instanceof Reading.Whole whole && isCut(request, declared, whole.bytes().length)
         ? new Reading.Incomplete()
         : reading;
@@ -100,7 +99,7 @@ final class RequestBody {
   }
 
   /** Reads what is left after the container has looked for a form. */
-  static Reading readRest(HttpServletRequest request, int cap, BodyBudget.Share share)
+  static Reading readRest(HttpServletRequest request, int cap, RequestMemory memory)
       throws IOException {
     InputStream in;
     try {
@@ -108,44 +107,16 @@ final class RequestBody {
     } catch (IllegalStateException readByReader) {
       return new Reading.Whole(new byte[0]);
     }
-    return readToCap(in, 0, cap, share);
+    return readToCap(in, 0, cap, memory);
   }
 
-  private static Reading readToCap(InputStream in, long declared, int cap, BodyBudget.Share share)
+  private static Reading readToCap(InputStream in, long declared, int cap, RequestMemory memory)
       throws IOException {
-    byte[] body = new byte[0];
-    int length = 0;
-    while (length < cap) {
-      if (length == body.length) {
-        // Grows with what has come: a length that is only announced costs us nothing.
-        int next = in.read();
-        if (next < 0) {
-          break;
-        }
-        int larger = larger(body.length, declared, cap);
-        if (!share.take(larger - body.length)) {
-          return new Reading.NoRoom();
-        }
-        body = Arrays.copyOf(body, larger);
-        body[length] = (byte) next;
-        length++;
-        continue;
-      }
-      int read = in.read(body, length, body.length - length);
-      if (read < 0) {
-        break;
-      }
-      length += read;
-    }
-    if (length == cap && in.read() >= 0) {
-      return new Reading.TooLarge();
-    }
-    return new Reading.Whole(length == body.length ? body : Arrays.copyOf(body, length));
-  }
-
-  /** Up to the announced length, which is right in most cases; then by doubling. */
-  private static int larger(int size, long declared, int cap) {
-    long doubled = Math.max(CHUNK, 2L * size);
-    return (int) Math.min(size < declared ? Math.min(doubled, declared) : doubled, cap);
+    HeldBytes body = new HeldBytes(memory.content(), CHUNK);
+    return switch (body.readFrom(in, declared, cap)) {
+      case WHOLE -> body.joined().<Reading>map(Reading.Whole::new).orElseGet(Reading.NoRoom::new);
+      case TOO_LARGE -> new Reading.TooLarge();
+      case NO_MEMORY -> new Reading.NoRoom();
+    };
   }
 }

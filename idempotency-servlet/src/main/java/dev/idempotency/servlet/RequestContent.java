@@ -29,50 +29,66 @@ final class RequestContent {
   }
 
   static Reading read(
-      HttpServletRequest http, HttpServletResponse answer, int cap, BodyBudget.Share share)
+      HttpServletRequest http, HttpServletResponse answer, int cap, RequestMemory memory)
       throws IOException, ServletException {
     if (MultipartBody.isMultipart(http)) {
-      return parts(http, answer, cap, share);
+      return parts(http, answer, cap, memory);
     }
     return FormFields.isForm(http)
-        ? form(http, answer, cap, share)
-        : usable(http, answer, RequestBody.read(http, cap, share), share, cap);
+        ? form(http, answer, cap, memory)
+        : usable(http, answer, RequestBody.read(http, cap, memory), memory, cap);
   }
 
   private static Reading form(
-      HttpServletRequest http, HttpServletResponse answer, int cap, BodyBudget.Share share)
+      HttpServletRequest http, HttpServletResponse answer, int cap, RequestMemory memory)
       throws IOException, ServletException {
     if (http.getContentLengthLong() > cap) {
       return tooLarge(cap);
     }
+    memory.isForm();
+    long declared = http.getContentLengthLong();
+    // Containers make room for what is announced before they read it.
+    if (!memory.resizeContent(declared < 0 ? cap : declared)) {
+      return full();
+    }
     FormFields form = FormFields.parse(http);
-    RequestBody.Reading rest = RequestBody.readRest(http, cap, share);
+    if (!form.isEmpty() && !memory.resizeContent(form.memory())) {
+      return full();
+    }
+    if (form.isEmpty()) {
+      memory.isBody();
+    }
+    RequestBody.Reading rest = RequestBody.readRest(http, cap, memory);
     if (rest instanceof RequestBody.Reading.Whole whole && whole.bytes().length == 0) {
       boolean lost =
           form.isEmpty()
               && http.getContentLengthLong() > 0
               && http.getAttribute(TOMCAT_PARSE_FAILED) == null;
       return lost
-          ? usable(http, answer, new RequestBody.Reading.Incomplete(), share, cap)
-          : new Reading.Usable(new FormRequest(http, answer, share, form), form.digest());
+          ? usable(http, answer, new RequestBody.Reading.Incomplete(), memory, cap)
+          : new Reading.Usable(new FormRequest(http, answer, memory, form), form.digest());
     }
     // For this method, or this size, the container parses no forms.
-    return usable(http, answer, rest, share, cap);
+    return usable(http, answer, rest, memory, cap);
   }
 
   private static Reading parts(
-      HttpServletRequest http, HttpServletResponse answer, int cap, BodyBudget.Share share)
+      HttpServletRequest http, HttpServletResponse answer, int cap, RequestMemory memory)
       throws IOException, ServletException {
     MultipartBody.Reading parts = MultipartBody.read(http, cap);
     if (parts instanceof MultipartBody.Reading.Parsed parsed) {
-      return new Reading.Usable(new KeyedRequest(http, answer, share), parsed.digest());
+      memory.isForm();
+      if (!memory.resizeContent(parsed.memory())) {
+        return full();
+      }
+      return new Reading.Usable(new KeyedRequest(http, answer, memory), parsed.digest());
     }
     if (!(parts instanceof MultipartBody.Reading.NotParsed notParsed)) {
       return tooLarge(cap);
     }
     RequestBody.Reading body;
     try {
-      body = RequestBody.read(http, cap, share);
+      body = RequestBody.read(http, cap, memory);
     } catch (IOException | IllegalStateException alsoNotRead) {
       return refusedByContainer(notParsed.why());
     }
@@ -81,7 +97,7 @@ final class RequestContent {
             && !MultipartBody.mayBeWhole(whole.bytes()))) {
       return refusedByContainer(notParsed.why());
     }
-    return usable(http, answer, body, share, cap);
+    return usable(http, answer, body, memory, cap);
   }
 
   /** The container's word on a broken form stands; of its limits it says so in this way only. */
@@ -103,24 +119,28 @@ final class RequestContent {
       HttpServletRequest http,
       HttpServletResponse answer,
       RequestBody.Reading body,
-      BodyBudget.Share share,
+      RequestMemory memory,
       int cap)
       throws ServletException {
     if (body instanceof RequestBody.Reading.Whole whole) {
       return new Reading.Usable(
-          new BufferedRequest(http, answer, share, whole.bytes()), whole.bytes());
+          new BufferedRequest(http, answer, memory, whole.bytes()), whole.bytes());
     }
     if (body instanceof RequestBody.Reading.TooLarge) {
       return tooLarge(cap);
     }
     if (body instanceof RequestBody.Reading.NoRoom) {
-      return new Reading.Refused(
-          Problem.BODIES_FULL,
-          "Too many requests are in progress. Nothing was executed by this one.");
+      return full();
     }
     throw new ServletException(
         "the body of a keyed request was read before the idempotency filter; register the filter"
             + " before whatever reads bodies, or let that hand on a request that still has it");
+  }
+
+  private static Reading full() {
+    return new Reading.Refused(
+        Problem.BODIES_FULL,
+        "Too many requests are in progress. Nothing was executed by this one.");
   }
 
   private static Reading tooLarge(int cap) {

@@ -36,8 +36,9 @@ public interface RequestFingerprint {
 
   /**
    * The body as JSON: blanks, the order of members and the way characters are escaped do not count,
-   * numbers are compared as they are written. A body that is not JSON counts byte for byte. Needs
-   * {@code jackson-core} (2.15 or later) on the class path, which the filter does not bring.
+   * numbers are compared as they are written. A body that is not JSON, is nested deeper than 200
+   * levels or has more than 20,000 members counts byte for byte. Needs {@code jackson-core} (2.15
+   * or later) on the class path, which the filter does not bring.
    */
   static RequestFingerprint canonicalJson() {
     return (request, body, fingerprint) -> {

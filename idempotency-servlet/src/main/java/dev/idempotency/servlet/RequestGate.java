@@ -155,10 +155,10 @@ final class RequestGate {
       KeyHeader.Reading ofHeader,
       String scope)
       throws IOException, ServletException {
-    BodyBudget.Share share = settings.bodies().share();
+    RequestMemory memory = new RequestMemory(settings.memory(), scope);
     try {
       RequestContent.Reading content =
-          RequestContent.read(http, answer, policy.maxRequestBytes(), share);
+          RequestContent.read(http, answer, policy.maxRequestBytes(), memory);
       if (content instanceof RequestContent.Reading.Refused refused) {
         refuse(http, answer, refused);
       } else if (content instanceof RequestContent.Reading.Usable usable) {
@@ -180,7 +180,7 @@ final class RequestGate {
         }
       }
     } finally {
-      share.endUnlessKept();
+      memory.endUnlessKept();
     }
   }
 
@@ -214,9 +214,10 @@ final class RequestGate {
         new BufferedResponse(
             answer,
             policy.maxResponseBytes(settings.engine().config().maxOutcomeBytes()),
+            request.memory().response(),
             request::listen);
     CompletableFuture<Decision> deciding = decide(request, operation, policy);
-    if (!deciding.isDone()) {
+    if (!deciding.isDone() && isToWait(request, deciding)) {
       new WaitingRequest(
               settings,
               host,
@@ -228,7 +229,10 @@ final class RequestGate {
           .start(policy.maxWait());
       return;
     }
-    Decision decision = deciding.join();
+    Decision decision =
+        deciding.isCancelled()
+            ? new Decision.InFlight(settings.engine().config().retryAfter())
+            : deciding.join();
     if (decision instanceof Decision.Proceed proceed) {
       exchange(policy, request, response, proceed).run(chain, request, answer);
     } else if (decision instanceof Decision.StoreUnavailable unavailable && mayRun(unavailable)) {
@@ -238,6 +242,16 @@ final class RequestGate {
     } else {
       refuse(request, answer, request.origin(), decision);
     }
+  }
+
+  /** Whether there is room for one more that waits; otherwise it waits no more. */
+  private static boolean isToWait(KeyedRequest request, CompletableFuture<Decision> deciding) {
+    if (request.memory().beginWait()) {
+      return true;
+    }
+    // Without effect if it has just been decided.
+    deciding.cancel(false);
+    return false;
   }
 
   /** From here on the exchange owns the execution; what goes wrong before frees the key. */
@@ -304,6 +318,14 @@ final class RequestGate {
       throws IOException {
     Answers answers = new Answers(settings, http);
     if (decision instanceof Decision.Replay replay) {
+      if (!hasRoomFor(replay, http)) {
+        answers.retryLater(
+            answer,
+            Problem.BODIES_FULL,
+            "Too many responses are being sent. Nothing was executed by this request.",
+            settings.engine().config().retryAfter());
+        return;
+      }
       answers.replay(answer, origin, replay.outcome(), replay.expiresAt());
     } else if (decision instanceof Decision.InFlight inFlight) {
       answers.retryLater(
@@ -330,5 +352,11 @@ final class RequestGate {
     } else {
       throw new IllegalStateException("not an answer: " + decision);
     }
+  }
+
+  /** The stored outcome, and the body in it. */
+  private static boolean hasRoomFor(Decision.Replay replay, HttpServletRequest http) {
+    return !(http instanceof KeyedRequest keyed)
+        || keyed.memory().response().grow(2L * replay.outcome().size()).isGranted();
   }
 }

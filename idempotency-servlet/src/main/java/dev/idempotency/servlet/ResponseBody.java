@@ -1,11 +1,12 @@
 package dev.idempotency.servlet;
 
+import dev.idempotency.MemoryReservation;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.WriteListener;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ResponseBody {
 
-  /** Told once, on the thread that writes, when the cap is passed. */
+  /** Told once, on the thread that writes, when the cap is passed or no memory is left. */
   @FunctionalInterface
   interface Overflow {
     /** Settles the execution, then calls {@link #sendTo} or {@link #ignoreMore}. */
@@ -38,11 +39,13 @@ final class ResponseBody {
   private final int cap;
   private final Executor listeners;
   private final Commit commit;
-  private final ByteArrayOutputStream held = new ByteArrayOutputStream(512);
+  private final MemoryReservation memory;
+  private final HeldBytes held;
   private Overflow overflow = this::ignoreMore;
   private int commitsBeyond;
   private int largestWrite = SMALLEST_CHUNK;
   private @Nullable OutputStream target;
+  private long copied;
   private boolean ignoring;
   private boolean written;
   private boolean closing;
@@ -52,9 +55,12 @@ final class ResponseBody {
    * An empty body.
    *
    * @param cap most bytes that are held back
+   * @param memory that it takes; where that is full, it is as if the cap were passed
    * @param buffer size of the container's buffer, beyond which it commits
    */
-  ResponseBody(int cap, int buffer, Executor listeners, Commit commit) {
+  ResponseBody(int cap, MemoryReservation memory, int buffer, Executor listeners, Commit commit) {
+    this.memory = memory;
+    this.held = new HeldBytes(memory, SMALLEST_CHUNK);
     this.cap = cap;
     this.commitsBeyond = buffer;
     this.listeners = listeners;
@@ -73,7 +79,7 @@ final class ResponseBody {
   synchronized void sendTo(OutputStream out) throws IOException {
     target = out;
     writeTo(out);
-    held.reset();
+    held.clear();
   }
 
   /**
@@ -81,10 +87,7 @@ final class ResponseBody {
    * what it buffers for many small ones.
    */
   synchronized void writeTo(OutputStream out) throws IOException {
-    byte[] bytes = held.toByteArray();
-    for (int from = 0; from < bytes.length; from += largestWrite) {
-      out.write(bytes, from, Math.min(largestWrite, bytes.length - from));
-    }
+    held.writeTo(out, largestWrite);
   }
 
   /** Drops everything that comes: the answer has been given. */
@@ -93,12 +96,32 @@ final class ResponseBody {
   }
 
   synchronized void clear() {
-    held.reset();
+    held.clear();
     written = false;
   }
 
-  synchronized byte[] bytes() {
-    return held.toByteArray();
+  /**
+   * All of it, to be recorded, with room for the copies that are made until it is stored; not to be
+   * changed. Empty if there is no memory for that.
+   */
+  synchronized Optional<byte[]> forRecord() {
+    Optional<byte[]> all = held.joined();
+    if (all.isEmpty() || !memory.grow(copies()).isGranted()) {
+      return Optional.empty();
+    }
+    copied = copies();
+    return all;
+  }
+
+  /** In the adapter's format, and in the store's. */
+  private long copies() {
+    return 2L * held.size();
+  }
+
+  /** The copies are not needed any more. */
+  synchronized void recorded() {
+    memory.shrink(copied);
+    copied = 0;
   }
 
   synchronized int size() {
@@ -123,12 +146,13 @@ final class ResponseBody {
     }
     written = true;
     largestWrite = Math.max(largestWrite, length);
-    if (target != null) {
-      target.write(bytes, offset, length);
-      return;
+    int taken = target == null ? held.add(bytes, offset, length) : 0;
+    if (target == null && taken < length) {
+      overflow.settle();
     }
-    held.write(bytes, offset, length);
-    if (held.size() > commitsBeyond) {
+    if (target != null && !ignoring) {
+      target.write(bytes, offset + taken, length - taken);
+    } else if (held.size() > commitsBeyond) {
       commit.commit(false);
     }
   }

@@ -66,7 +66,7 @@ final class ResponseCodec {
       throw new CorruptRecordException(
           "the stored response has the format " + outcome.format() + ", not " + FORMAT);
     }
-    ByteBuffer in = ByteBuffer.wrap(outcome.toBytes());
+    ByteBuffer in = outcome.asReadOnlyBuffer();
     need(in, 5);
     int version = in.get();
     if (version != VERSION && version != WITHOUT_KIND) {

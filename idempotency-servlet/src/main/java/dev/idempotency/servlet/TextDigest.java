@@ -37,6 +37,15 @@ final class TextDigest {
     return this;
   }
 
+  TextDigest add(byte[] bytes) {
+    add(bytes.length);
+    for (byte each : bytes) {
+      room(1);
+      chunk.put(each);
+    }
+    return this;
+  }
+
   private void room(int bytes) {
     if (chunk.remaining() < bytes) {
       flush();
@@ -48,6 +57,7 @@ final class TextDigest {
     chunk.clear();
   }
 
+  /** The digest; what is added from now on is another one. */
   byte[] bytes() {
     flush();
     return sha256.digest();

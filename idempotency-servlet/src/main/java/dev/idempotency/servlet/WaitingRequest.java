@@ -86,6 +86,7 @@ final class WaitingRequest implements AsyncListener {
 
   /** On a thread of the engine: must not block on the client. */
   private void handOver(AsyncContext context, Decision decision) {
+    request.memory().endWait();
     if (decision instanceof Decision.Proceed proceed) {
       Exchange ours;
       try {

@@ -2,6 +2,7 @@ package dev.idempotency.servlet;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.idempotency.MemoryBudget;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import jakarta.servlet.ReadListener;
@@ -201,30 +202,33 @@ class PropertiesTest {
   @MethodSource("seeds")
   void aBodyIsReadWholeOrRefusedAndHandedOutAsItWas(long seed) throws Exception {
     Random random = new Random(seed);
-    BodyBudget budget = new BodyBudget(40_000);
+    MemoryBudget budget = MemoryBudget.of(1024 * 1024);
+    long most = budget.largest(MemoryBudget.Kind.REQUESTS);
     for (int i = 0; i < TRIES / 4; i++) {
-      byte[] body = new byte[random.nextInt(50_000)];
+      byte[] body = new byte[random.nextInt(300_000)];
       random.nextBytes(body);
-      int cap = random.nextBoolean() ? random.nextInt(60_000) : body.length;
+      int cap = random.nextBoolean() ? random.nextInt(360_000) : body.length;
       boolean announced = random.nextBoolean();
       HttpServletRequest request = request(body, announced, random);
-      BodyBudget.Share share = budget.share();
+      RequestMemory memory = new RequestMemory(budget, "");
 
-      RequestBody.Reading reading = RequestBody.read(request, cap, share);
+      RequestBody.Reading reading = RequestBody.read(request, cap, memory);
 
-      assertThat(budget.taken()).isBetween(0L, (long) Math.min(cap, 40_000));
+      assertThat(budget.held()).isBetween(0L, most);
       if (reading instanceof RequestBody.Reading.Whole whole) {
         assertThat(whole.bytes()).isEqualTo(body);
-        assertThat(handedOut(request, share, whole.bytes(), random)).isEqualTo(body);
-        assertThat(body.length).isLessThanOrEqualTo(Math.min(cap, 40_000));
+        assertThat(handedOut(request, memory, whole.bytes(), random)).isEqualTo(body);
+        assertThat((long) body.length).isLessThanOrEqualTo(Math.min(cap, most));
+        assertThat(budget.held()).isEqualTo(body.length);
       } else if (reading instanceof RequestBody.Reading.TooLarge) {
         assertThat(body.length).isGreaterThan(cap);
       } else {
         assertThat(reading).isEqualTo(new RequestBody.Reading.NoRoom());
-        assertThat(Math.min(cap, 2 * body.length)).isGreaterThan(40_000);
+        // Both its pieces and the whole of it must find room.
+        assertThat(2L * (Math.min(cap, body.length) + 64 * 1024)).isGreaterThan(most);
       }
-      share.end();
-      assertThat(budget.taken()).isZero();
+      memory.end();
+      assertThat(budget.held()).isZero();
     }
   }
 
@@ -248,9 +252,9 @@ class PropertiesTest {
   }
 
   private static byte[] handedOut(
-      HttpServletRequest request, BodyBudget.Share share, byte[] bytes, Random random)
+      HttpServletRequest request, RequestMemory memory, byte[] bytes, Random random)
       throws Exception {
-    ServletInputStream in = new BufferedRequest(request, null, share, bytes).getInputStream();
+    ServletInputStream in = new BufferedRequest(request, null, memory, bytes).getInputStream();
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     byte[] chunk = new byte[random.nextInt(1, 20_000)];
     while (!in.isFinished()) {

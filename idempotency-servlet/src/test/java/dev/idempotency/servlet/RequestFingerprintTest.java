@@ -7,6 +7,7 @@ import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import java.net.http.HttpResponse;
+import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -16,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RequestFingerprintTest {
 
   private static String canonical(String json) {
-    return CanonicalJson.of(json.getBytes(UTF_8)).map(bytes -> new String(bytes, UTF_8)).orElse("");
+    return CanonicalJson.of(json.getBytes(UTF_8)).map(HexFormat.of()::formatHex).orElse("");
   }
 
   @ParameterizedTest

@@ -164,7 +164,6 @@ class WebXmlTest {
                 "uuidKeysOnly", "true",
                 "expiresHeader", "none",
                 "describedBy", "https://example.com/",
-                "maxBufferedBytes", "1GiB",
                 "failOpen", "true"));
 
     UnprotectedRequestTest.Request put = new UnprotectedRequestTest.Request("PUT", "/", null);
@@ -180,8 +179,6 @@ class WebXmlTest {
     assertThat(settings.expiresHeader()).isEmpty();
     assertThat(settings.describedBy()).contains("https://example.com/");
     assertThat(settings.failOpen()).isTrue();
-    assertThat(settings.bodies().share().mayTake(1L << 30)).isTrue();
-    assertThat(settings.bodies().share().mayTake((1L << 30) + 1)).isFalse();
   }
 
   @ParameterizedTest
@@ -210,7 +207,7 @@ class WebXmlTest {
         "failOpen  | yes         | \"failOpen\": must be true or false, but is \"yes\"",
         "keyHeaders | a:b        | \"keyHeaders\": not a header name",
         "replayedHeaders | Set-Cookie | the header \"Set-Cookie\" can never be replayed",
-        "maxBufferedBytes | 1KiB | maxBufferedBytes must be at least the largest maxRequestBytes",
+        "routes    | POST /a required maxRequest=2047MiB | needs twice as much memory, but",
         "scope | me | \"scope\": must be principal, header <name>, attribute <name>",
         "scope | header | \"scope\": must be principal, header <name>, attribute <name>",
         "scope | header a:b | \"scope\": not a header name",
