@@ -101,8 +101,14 @@ final class StandardClassifier implements RetryClassifier {
       return Verdict.FINAL;
     }
     return switch (reason) {
-      case "IDEMPOTENCY_STORE_UNAVAILABLE", "IDEMPOTENCY_HANDLERS_BUSY" -> Verdict.NOT_EXECUTED;
-      case "IDEMPOTENCY_CHECK_FAILED", "IDEMPOTENCY_POLICY_INVALID" -> Verdict.REFUSED;
+      case "IDEMPOTENCY_STORE_UNAVAILABLE",
+          "IDEMPOTENCY_HANDLERS_BUSY",
+          "IDEMPOTENCY_MEMORY_FULL" ->
+          Verdict.NOT_EXECUTED;
+      case "IDEMPOTENCY_CHECK_FAILED",
+          "IDEMPOTENCY_POLICY_INVALID",
+          "IDEMPOTENCY_REQUEST_TOO_LARGE" ->
+          Verdict.REFUSED;
       default -> ofCode(answer);
     };
   }

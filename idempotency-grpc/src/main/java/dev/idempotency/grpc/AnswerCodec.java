@@ -32,10 +32,15 @@ record AnswerCodec(ReplayableMetadata replayable) {
   /** HTTP/2 stacks refuse far smaller header blocks; a larger count is damage. */
   private static final int MAX_ENTRIES = 1024;
 
+  /** Says that the call ran, without its result. */
+  static Outcome tombstone() {
+    return Outcome.tombstone(FORMAT, new byte[0]);
+  }
+
   /** The outcome; a tombstone for an answer that was too long to be kept. */
   Outcome encode(RecordedAnswer answer) {
     if (answer.truncated()) {
-      return Outcome.tombstone(FORMAT, new byte[0]);
+      return tombstone();
     }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     CodedOutputStream output = CodedOutputStream.newInstance(bytes);
@@ -59,7 +64,7 @@ record AnswerCodec(ReplayableMetadata replayable) {
     } catch (IOException e) {
       throw new UncheckedIOException("writing to memory failed", e);
     }
-    return Outcome.of(FORMAT, bytes.toByteArray());
+    return Outcome.wrap(FORMAT, bytes.toByteArray());
   }
 
   private void write(CodedOutputStream output, Metadata metadata) throws IOException {
@@ -77,7 +82,7 @@ record AnswerCodec(ReplayableMetadata replayable) {
       return Optional.empty();
     }
     try {
-      CodedInputStream input = CodedInputStream.newInstance(outcome.toBytes());
+      CodedInputStream input = CodedInputStream.newInstance(outcome.asReadOnlyBuffer());
       int code = input.readUInt32();
       Status status = Status.fromCodeValue(code);
       if (status.getCode().value() != code) {

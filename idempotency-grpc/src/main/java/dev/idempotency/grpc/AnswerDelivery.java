@@ -17,9 +17,14 @@ import java.util.Optional;
  * @param plan of its method
  * @param codec of outcomes
  * @param errorDomain of the interceptor's own answers
+ * @param memory of the call; given back when it has been answered
  */
 record AnswerDelivery<ReqT, RespT>(
-    ServerCall<ReqT, RespT> call, MethodPlan<ReqT> plan, AnswerCodec codec, String errorDomain) {
+    ServerCall<ReqT, RespT> call,
+    MethodPlan<ReqT> plan,
+    AnswerCodec codec,
+    String errorDomain,
+    CallMemory memory) {
 
   static final String REPLAYED_NAME = "idempotency-replayed";
 
@@ -77,8 +82,8 @@ record AnswerDelivery<ReqT, RespT>(
   private Optional<Completion> store(
       OwnedExecution execution, Ending ending, RecordedAnswer answer) {
     return switch (ending) {
-      case RECORD -> Optional.of(execution.complete(codec.encode(answer)));
-      case IN_DOUBT -> Optional.of(execution.inDoubt(codec.encode(answer)));
+      case RECORD -> Optional.of(execution.complete(outcome(execution, answer)));
+      case IN_DOUBT -> Optional.of(execution.inDoubt(outcome(execution, answer)));
       case RELEASE -> {
         execution.release();
         yield Optional.empty();
@@ -86,10 +91,32 @@ record AnswerDelivery<ReqT, RespT>(
     };
   }
 
+  /** A tombstone where there is no room to record more. */
+  private Outcome outcome(OwnedExecution execution, RecordedAnswer answer) {
+    long bytes = answer.messages().stream().mapToLong(message -> message.length).sum();
+    if (memory.mayRecord(bytes)) {
+      return codec.encode(answer);
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "there is no memory to record the result of {0}; that it ran is kept",
+        execution.key());
+    return AnswerCodec.tombstone();
+  }
+
   private void own(RecordedAnswer answer, List<MarshalledMessage<RespT>> messages) {
     answer.headers().ifPresent(call::sendHeaders);
     messages.forEach(message -> call.sendMessage(message.messageOrOriginal()));
     call.close(answer.status(), answer.trailers());
+  }
+
+  /** Sends a stored outcome, unless too many are being sent. */
+  void replayIfRoom(Outcome outcome) {
+    if (memory.mayReplay(outcome.size())) {
+      replay(outcome);
+    } else {
+      send(memory.full());
+    }
   }
 
   /** Sends a stored outcome, marked as such. */
@@ -139,6 +166,14 @@ record AnswerDelivery<ReqT, RespT>(
   }
 
   private void sending(Runnable send) {
+    try {
+      sendOnce(send);
+    } finally {
+      memory.end();
+    }
+  }
+
+  private void sendOnce(Runnable send) {
     try {
       send.run();
     } catch (RuntimeException | Error e) {

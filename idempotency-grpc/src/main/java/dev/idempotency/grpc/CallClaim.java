@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,7 @@ final class CallClaim<ReqT, RespT> {
   private final ServerCall<ReqT, RespT> call;
   private final InterceptorAnswers<ReqT, RespT> answers;
   private final HandlerSide<ReqT, RespT> handler;
+  private final CallMemory memory;
   private final Context context;
   private final CompletableFuture<@Nullable Void> gone;
 
@@ -37,6 +39,7 @@ final class CallClaim<ReqT, RespT> {
       ServerCall<ReqT, RespT> call,
       InterceptorAnswers<ReqT, RespT> answers,
       HandlerSide<ReqT, RespT> handler,
+      CallMemory memory,
       Context context,
       CompletableFuture<@Nullable Void> gone) {
     this.settings = settings;
@@ -44,6 +47,7 @@ final class CallClaim<ReqT, RespT> {
     this.call = call;
     this.answers = answers;
     this.handler = handler;
+    this.memory = memory;
     this.context = context;
     this.gone = gone;
   }
@@ -81,21 +85,52 @@ final class CallClaim<ReqT, RespT> {
       return;
     }
     if (!decision.isDone()) {
-      var unusedContinuation = decision.thenAccept(end -> settledByEngine(end, request, handlers));
-      var unusedCancellation = gone.thenRun(() -> decision.cancel(false));
+      await(decision, request, handlers);
     } else if (decision.join() instanceof Decision.Proceed proceed) {
       if (onCallThread) {
         startHere(proceed.execution(), request);
       } else {
-        handOver(proceed.execution(), request, handlers, false);
+        handOver(proceed.execution(), () -> request, handlers, false);
       }
     } else {
       answers.answer(decision.join());
     }
   }
 
+  /** Waits with the bytes of the message alone, if there is room for them. */
+  private void await(CompletableFuture<Decision> decision, ReqT request, Executor handlers) {
+    WaitingMessage<ReqT> waiting;
+    try {
+      waiting = WaitingMessage.of(call.getMethodDescriptor().getRequestMarshaller(), request);
+    } catch (Throwable thrown) {
+      endUnwanted(decision);
+      answers.failed(thrown);
+      return;
+    }
+    if (!memory.beginWait(waiting.size())) {
+      endUnwanted(decision);
+      answers.answer(new Decision.InFlight(settings.engine().config().retryAfter()));
+      return;
+    }
+    var unusedContinuation = decision.thenAccept(end -> settledByEngine(end, waiting, handlers));
+    var unusedCancellation = gone.thenRun(() -> decision.cancel(false));
+  }
+
+  /** Its key may have been claimed just now. */
+  private void endUnwanted(CompletableFuture<Decision> decision) {
+    if (!decision.cancel(false)) {
+      var unused =
+          decision.thenAccept(
+              end -> {
+                if (end instanceof Decision.Proceed proceed) {
+                  handler.notStarted(proceed.execution(), () -> {});
+                }
+              });
+    }
+  }
+
   private void startHere(OwnedExecution execution, ReqT request) {
-    OnceTask start = new OnceTask(() -> handler.start(execution, request));
+    OnceTask start = new OnceTask(() -> handler.start(execution, () -> request));
     try {
       handler.execute(start);
     } catch (Throwable thrown) {
@@ -104,8 +139,9 @@ final class CallClaim<ReqT, RespT> {
   }
 
   /** A wait is over. The engine's thread must not be held up, by a handler least of all. */
-  private void settledByEngine(Decision decision, ReqT request, Executor handlers) {
+  private void settledByEngine(Decision decision, WaitingMessage<ReqT> request, Executor handlers) {
     if (decision instanceof Decision.Proceed proceed) {
+      memory.endWait(request.size());
       handOver(proceed.execution(), request, handlers, true);
     } else {
       settings.threads().store(() -> answers.answer(decision));
@@ -118,7 +154,7 @@ final class CallClaim<ReqT, RespT> {
    * task seems to be dropped. It is started or given up once, whoever comes first.
    */
   private void handOver(
-      OwnedExecution execution, ReqT request, Executor handlers, boolean onEngineThread) {
+      OwnedExecution execution, Supplier<ReqT> request, Executor handlers, boolean onEngineThread) {
     OnceTask start = new OnceTask(() -> handler.start(execution, request));
     Runnable busy = () -> giveUp(start, execution, answers::busy);
     try {

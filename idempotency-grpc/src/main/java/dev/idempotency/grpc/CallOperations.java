@@ -19,9 +19,11 @@ record CallOperations<ReqT>(CallerScope scope, MethodPlan<ReqT> plan) {
   /**
    * The operation of a call; empty if it has no key and needs none.
    *
-   * @throws RefusedCall if its key is missing, malformed or ambiguous, or its request unknown
+   * @throws RefusedCall if its key is missing, malformed or ambiguous, its request unknown, or
+   *     there is no room
    */
-  Optional<Operation> of(ServerCall<ReqT, ?> call, Metadata headers, ReadRequest<ReqT> request) {
+  Optional<Operation> of(
+      ServerCall<ReqT, ?> call, Metadata headers, ReadRequest<ReqT> request, CallMemory memory) {
     Optional<String> key = CallKey.of(plan.reader(), request, headers);
     if (plan.refuseUnknownFields()) {
       Optional<String> unknown = request.unknownFields();
@@ -32,17 +34,20 @@ record CallOperations<ReqT>(CallerScope scope, MethodPlan<ReqT> plan) {
     if (key.isEmpty() && plan.keyRequired()) {
       throw new RefusedCall(OwnAnswer.keyMissing(plan.reader().keyLocation()));
     }
-    return key.map(text -> operation(text, scope.of(call, headers), request));
+    return key.map(text -> operation(text, scope.of(call, headers), request, memory));
   }
 
-  private Operation operation(String key, String caller, ReadRequest<ReqT> request) {
+  private Operation operation(
+      String key, String caller, ReadRequest<ReqT> request, CallMemory memory) {
+    memory.takeRequest(caller, request.size());
     Fingerprint fingerprint =
         Fingerprint.builder("grpc/2:" + plan.reader().schema())
             // In the part that is compared whatever the schema.
             .caller(plan.method())
             .add(plan.method())
-            .add(request.content())
+            .add(request.content(memory))
             .build();
+    memory.contentDigested();
     Operation operation = Operation.of(new IdempotencyKey(caller, key), fingerprint);
     operation = plan.ttl().map(operation::withTtl).orElse(operation);
     operation = plan.lease().map(operation::withLease).orElse(operation);

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class CanonicalMessage {
 
   private final RequestShape shape;
+  private final CallMemory memory;
   private final WireMessage in;
   private final byte[] out;
   private int first;
@@ -32,17 +33,22 @@ final class CanonicalMessage {
 
   private int top;
 
-  private CanonicalMessage(RequestShape shape, byte[] message) {
+  private CanonicalMessage(RequestShape shape, byte[] message, CallMemory memory) {
     this.shape = shape;
+    this.memory = memory;
     this.in = new WireMessage(message);
     // Nothing grows: what is left out makes the message shorter, and lengths with it.
     this.out = new byte[message.length];
     this.first = message.length;
   }
 
-  /** The canonical form of a message that was serialized by this very process. */
-  static ByteBuffer of(RequestShape shape, byte[] message) {
-    CanonicalMessage canonical = new CanonicalMessage(shape, message);
+  /**
+   * The canonical form of a message that was serialized by this very process.
+   *
+   * @param memory to take what a message of many small fields needs
+   */
+  static ByteBuffer of(RequestShape shape, byte[] message, CallMemory memory) {
+    CanonicalMessage canonical = new CanonicalMessage(shape, message, memory);
     if (!canonical.level(shape.request(), 0, 0, message.length)) {
       throw new IllegalStateException("a message was not written as protobuf");
     }
@@ -75,6 +81,7 @@ final class CanonicalMessage {
 
   private void push(long field) {
     if (top == fields.length) {
+      memory.takeMore(2L * Long.BYTES * top);
       fields = Arrays.copyOf(fields, top * 2);
     }
     fields[top++] = field;

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,7 @@ final class HandlerSide<ReqT, RespT> {
   private final Metadata headers;
   private final ServerCallHandler<ReqT, RespT> next;
   private final InterceptorAnswers<ReqT, RespT> answers;
+  private final CallMemory memory;
   private final Context context;
   private final CompletableFuture<@Nullable Void> gone;
   private final SynchronizationContext queue =
@@ -47,6 +49,7 @@ final class HandlerSide<ReqT, RespT> {
       Metadata headers,
       ServerCallHandler<ReqT, RespT> next,
       InterceptorAnswers<ReqT, RespT> answers,
+      CallMemory memory,
       Context context,
       CompletableFuture<@Nullable Void> gone) {
     this.settings = settings;
@@ -55,6 +58,7 @@ final class HandlerSide<ReqT, RespT> {
     this.headers = headers;
     this.next = next;
     this.answers = answers;
+    this.memory = memory;
     this.context = context;
     this.gone = gone;
   }
@@ -86,7 +90,7 @@ final class HandlerSide<ReqT, RespT> {
   }
 
   /** Starts the handler, or ends an execution that is not to be started. In the queue. */
-  void start(OwnedExecution execution, ReqT request) {
+  void start(OwnedExecution execution, Supplier<ReqT> request) {
     Runnable step;
     try {
       step = stepAfterClaim(execution, request);
@@ -98,7 +102,7 @@ final class HandlerSide<ReqT, RespT> {
   }
 
   /** What becomes of a claimed key; until it runs, nothing was executed. */
-  private Runnable stepAfterClaim(OwnedExecution execution, ReqT request) {
+  private Runnable stepAfterClaim(OwnedExecution execution, Supplier<ReqT> request) {
     if (gone.isDone() || call.isCancelled()) {
       return () -> notStarted(execution, () -> {});
     }
@@ -106,7 +110,10 @@ final class HandlerSide<ReqT, RespT> {
       // It waited too long for its thread: another may own the key by now.
       return () -> notStarted(execution, answers::storeUnavailable);
     }
-    return starting(execution, request);
+    ReqT message = request.get();
+    return memory.handlerStarts()
+        ? starting(execution, message)
+        : () -> notStarted(execution, () -> {});
   }
 
   /** Frees the key of an execution that was not started; any thread, which is not blocked. */
@@ -135,6 +142,7 @@ final class HandlerSide<ReqT, RespT> {
         new RecordingCall<>(
             call,
             plan.newMessages(settings.engine().config().maxOutcomeBytes()),
+            memory,
             settings,
             shield.isPresent(),
             (answer, sent, onPurpose) ->

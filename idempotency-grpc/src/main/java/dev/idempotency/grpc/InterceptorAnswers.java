@@ -18,9 +18,14 @@ record InterceptorAnswers<ReqT, RespT>(
   private static final System.Logger LOG = System.getLogger(IdempotencyInterceptor.class.getName());
 
   static <ReqT, RespT> InterceptorAnswers<ReqT, RespT> of(
-      InterceptorSettings settings, MethodPlan<ReqT> plan, ServerCall<ReqT, RespT> call) {
+      InterceptorSettings settings,
+      MethodPlan<ReqT> plan,
+      ServerCall<ReqT, RespT> call,
+      CallMemory memory) {
     return new InterceptorAnswers<>(
-        settings, plan, new AnswerDelivery<>(call, plan, settings.codec(), settings.errorDomain()));
+        settings,
+        plan,
+        new AnswerDelivery<>(call, plan, settings.codec(), settings.errorDomain(), memory));
   }
 
   /** Stores how the handler ended, then sends what the caller is to get. Blocks on the store. */
@@ -39,7 +44,7 @@ record InterceptorAnswers<ReqT, RespT>(
   /** What the engine decided, other than to proceed. */
   void answer(Decision decision) {
     if (decision instanceof Decision.Replay replay) {
-      delivery.replay(replay.outcome());
+      delivery.replayIfRoom(replay.outcome());
     } else if (decision instanceof Decision.InFlight inFlight) {
       send(OwnAnswer.inFlight(settings.inFlightCode(), inFlight.retryAfter()));
     } else if (decision instanceof Decision.Mismatch) {

@@ -29,6 +29,7 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
   private final InterceptorAnswers<ReqT, RespT> answers;
   private final HandlerSide<ReqT, RespT> handler;
   private final CallClaim<ReqT, RespT> claim;
+  private final CallMemory memory;
   private final Context context = Context.current();
 
   /** Completed, from any thread, when the call is cancelled. */
@@ -50,9 +51,12 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
     this.call = call;
     this.headers = headers;
     this.next = next;
-    this.answers = InterceptorAnswers.of(settings, plan, call);
-    this.handler = new HandlerSide<>(settings, plan, call, headers, next, answers, context, gone);
-    this.claim = new CallClaim<>(settings, plan, call, answers, handler, context, gone);
+    this.memory = new CallMemory(settings.engine().config());
+    this.answers = InterceptorAnswers.of(settings, plan, call, memory);
+    this.handler =
+        new HandlerSide<>(settings, plan, call, headers, next, answers, memory, context, gone);
+    this.claim = new CallClaim<>(settings, plan, call, answers, handler, memory, context, gone);
+    var unusedEnd = gone.thenRun(memory::callerGone);
     // At once; onCancel waits for the executor of the call.
     context.addListener(unused -> gone.complete(null), Runnable::run);
   }
@@ -84,13 +88,14 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
     Optional<Operation> operation;
     try {
       ReadRequest<ReqT> request = plan.reader().read(received);
-      operation = context.call(() -> operations.of(call, headers, request));
+      operation = context.call(() -> operations.of(call, headers, request, memory));
       forHandler = request.message();
     } catch (RefusedCall refused) {
       answers.send(refused.answer());
       return;
     } catch (StatusRuntimeException closing) {
       Metadata trailers = closing.getTrailers();
+      memory.end();
       call.close(closing.getStatus(), trailers == null ? new Metadata() : trailers);
       return;
       // The application's own parts run here; an Error of theirs must not hang the call either.

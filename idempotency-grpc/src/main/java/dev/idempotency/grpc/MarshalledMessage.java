@@ -30,6 +30,13 @@ record MarshalledMessage<T>(Marshaller<T> marshaller, T original, byte[] bytes) 
     }
   }
 
+  /** Without its bytes, if they are not needed to read it. */
+  MarshalledMessage<T> withoutBytes() {
+    return original instanceof MessageLite
+        ? new MarshalledMessage<>(marshaller, original, new byte[0])
+        : this;
+  }
+
   /** A message to read, once. */
   T message() {
     return original instanceof MessageLite

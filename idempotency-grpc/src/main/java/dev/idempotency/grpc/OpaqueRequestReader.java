@@ -35,7 +35,13 @@ final class OpaqueRequestReader<T> implements RequestReader<T> {
       }
 
       @Override
-      public ByteBuffer content() {
+      public int size() {
+        return marshalled.bytes().length;
+      }
+
+      @Override
+      public ByteBuffer content(CallMemory memory) {
+        memory.takeMore(size());
         return ByteBuffer.wrap(extractor.content(marshalled.message(), marshalled.bytes().clone()));
       }
 

@@ -5,6 +5,7 @@ import com.google.protobuf.Message;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import dev.idempotency.MemoryBudget;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
@@ -141,6 +142,29 @@ record OwnAnswer(
                 + " same key",
             retryInfo(retryAfter))
         .pushedBack(retryAfter);
+  }
+
+  /**
+   * No room for the message or the answer: of the caller's own share, which is a quota, or of that
+   * of all, which another instance may have.
+   */
+  static OwnAnswer memoryFull(MemoryBudget.Grant grant, Duration retryAfter) {
+    return answer(
+            grant == MemoryBudget.Grant.SHARE_FULL
+                ? Status.Code.RESOURCE_EXHAUSTED
+                : Status.Code.UNAVAILABLE,
+            "IDEMPOTENCY_MEMORY_FULL",
+            "nothing was executed by this call: too many calls with a key are in progress; retry"
+                + " with the same key",
+            retryInfo(retryAfter))
+        .pushedBack(retryAfter);
+  }
+
+  static OwnAnswer requestTooLarge() {
+    return answer(
+        Status.Code.RESOURCE_EXHAUSTED,
+        "IDEMPOTENCY_REQUEST_TOO_LARGE",
+        "nothing was executed: the message is larger than this server can hold under a key");
   }
 
   static OwnAnswer misconfigured(String method) {

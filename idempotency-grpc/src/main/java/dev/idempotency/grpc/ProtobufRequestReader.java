@@ -93,7 +93,14 @@ final class ProtobufRequestReader<T> implements RequestReader<T> {
     }
 
     @Override
-    public ByteBuffer content() {
+    public int size() {
+      return readable.getSerializedSize();
+    }
+
+    @Override
+    public ByteBuffer content(CallMemory memory) {
+      // As it is, and in its canonical form.
+      memory.takeMore(2L * size());
       byte[] bytes = new byte[readable.getSerializedSize()];
       CodedOutputStream output = CodedOutputStream.newInstance(bytes);
       output.useDeterministicSerialization();
@@ -102,7 +109,7 @@ final class ProtobufRequestReader<T> implements RequestReader<T> {
       } catch (IOException e) {
         throw new IllegalStateException("an array of the message's own size was too small", e);
       }
-      return CanonicalMessage.of(shape, bytes);
+      return CanonicalMessage.of(shape, bytes, memory);
     }
 
     @Override

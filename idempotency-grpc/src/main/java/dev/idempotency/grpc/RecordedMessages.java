@@ -15,23 +15,25 @@ final class RecordedMessages<RespT> {
 
   private final int maxMessages;
   private final long maxBytes;
+  private final boolean streams;
   private final List<MarshalledMessage<RespT>> messages = new ArrayList<>();
   private long bytes;
   private boolean truncated;
 
-  private RecordedMessages(int maxMessages, long maxBytes) {
+  private RecordedMessages(int maxMessages, long maxBytes, boolean streams) {
     this.maxMessages = maxMessages;
     this.maxBytes = maxBytes;
+    this.streams = streams;
   }
 
   /** One message of any size: the first caller gets it even if it is too large to be stored. */
   static <RespT> RecordedMessages<RespT> unary() {
-    return new RecordedMessages<>(1, Long.MAX_VALUE);
+    return new RecordedMessages<>(1, Long.MAX_VALUE, false);
   }
 
   /** As many as may be, together no larger than what the engine stores. */
   static <RespT> RecordedMessages<RespT> stream(int maxMessages, long maxBytes) {
-    return new RecordedMessages<>(maxMessages, maxBytes);
+    return new RecordedMessages<>(maxMessages, maxBytes, true);
   }
 
   boolean isEmpty() {
@@ -43,13 +45,20 @@ final class RecordedMessages<RespT> {
     return truncated;
   }
 
-  void add(MarshalledMessage<RespT> message) {
+  /**
+   * Keeps a message.
+   *
+   * @param memory that it takes; without it a stream is let go, and a single message is sent but
+   *     not recorded
+   */
+  void add(MarshalledMessage<RespT> message, CallMemory memory) {
     bytes += message.bytes().length;
-    if (messages.size() == maxMessages || bytes > maxBytes) {
+    boolean room = truncated || memory.takeResponse(message.bytes().length);
+    if (messages.size() == maxMessages || bytes > maxBytes || (!room && streams)) {
       truncated = true;
       messages.clear();
     } else if (!truncated) {
-      messages.add(message);
+      messages.add(room ? message : message.withoutBytes());
     }
   }
 

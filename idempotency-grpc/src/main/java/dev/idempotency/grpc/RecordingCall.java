@@ -42,6 +42,7 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
   private final AtomicBoolean gone = new AtomicBoolean();
   private final CompletableFuture<@Nullable Void> end = new CompletableFuture<>();
   private final RecordedMessages<RespT> messages;
+  private final CallMemory memory;
   private final boolean streams;
   private final boolean shielded;
   private final InterceptorSettings settings;
@@ -53,17 +54,20 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
 
   /**
    * @param messages takes what the handler sends
+   * @param memory of the call
    * @param settings for what exceptions mean, and for the timer
    * @param shielded whether the handler must not see that its client has gone
    */
   RecordingCall(
       ServerCall<ReqT, RespT> call,
       RecordedMessages<RespT> messages,
+      CallMemory memory,
       InterceptorSettings settings,
       boolean shielded,
       Recorder<RespT> recorder) {
     super(call);
     this.messages = messages;
+    this.memory = memory;
     this.streams = !call.getMethodDescriptor().getType().serverSendsOneMessage();
     this.shielded = shielded;
     this.settings = settings;
@@ -111,7 +115,8 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
       return;
     }
     try {
-      messages.add(MarshalledMessage.of(getMethodDescriptor().getResponseMarshaller(), sent));
+      messages.add(
+          MarshalledMessage.of(getMethodDescriptor().getResponseMarshaller(), sent), memory);
     } catch (RuntimeException e) {
       LOG.log(
           System.Logger.Level.ERROR,

@@ -31,8 +31,16 @@ interface RequestReader<T> {
     /** The key in the message; empty if there is none, empty text if it is set to that. */
     Optional<String> key();
 
-    /** What makes two requests the same, without the key. */
-    ByteBuffer content();
+    /** Bytes of the message, serialized. */
+    int size();
+
+    /**
+     * What makes two requests the same, without the key.
+     *
+     * @param memory to take what making it needs
+     * @throws RefusedCall if there is no room
+     */
+    ByteBuffer content(CallMemory memory);
 
     /** The full name of the first message within that has fields unknown to the schema. */
     Optional<String> unknownFields();

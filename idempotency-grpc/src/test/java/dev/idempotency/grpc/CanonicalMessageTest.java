@@ -12,6 +12,7 @@ import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.UnknownFieldSet;
+import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.grpc.legacy.LegacyRequest;
 import dev.idempotency.grpc.wallet.Envelope;
 import dev.idempotency.grpc.wallet.Header;
@@ -36,7 +37,9 @@ class CanonicalMessageTest {
             message.getDescriptorForType(),
             Optional.of(key).map(path -> KeyPath.of(message.getDescriptorForType(), path)),
             ProtoUtils.marshaller(message.getDefaultInstanceForType()));
-    var buffer = reader.read(message).content();
+    CallMemory memory = new CallMemory(IdempotencyConfig.defaults());
+    memory.takeRequest("", 0);
+    var buffer = reader.read(message).content(memory);
     byte[] bytes = new byte[buffer.remaining()];
     buffer.get(bytes);
     return bytes;
