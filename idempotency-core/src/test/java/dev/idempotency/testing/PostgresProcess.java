@@ -37,6 +37,11 @@ public final class PostgresProcess implements AutoCloseable {
     return server.getPostgresDatabase();
   }
 
+  /** The JDBC URL of the empty database, with its user. */
+  public String jdbcUrl() {
+    return server.getJdbcUrl("postgres", "postgres");
+  }
+
   @Override
   public void close() {
     try {

@@ -1,6 +1,5 @@
 package dev.idempotency.store.redis;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,7 +8,7 @@ import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.CompleteResult;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.StoredRecord;
-import dev.idempotency.testing.RedisProcess;
+import dev.idempotency.testing.ClusterProcess;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,86 +28,36 @@ import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
-import redis.clients.jedis.params.MigrateParams;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** The contract on a real cluster of three primaries, and a slot that moves under load. */
 @Timeout(120)
 class RedisClusterContractTest extends RedisStoreContract {
 
-  private static final int SLOTS = 16_384;
   private static final int PRIMARIES = 3;
 
-  private static final List<RedisProcess> NODES = new ArrayList<>();
+  private static ClusterProcess cluster;
   private static RedisClusterClient direct;
 
   private final RedisIdempotencyStore store =
-      RedisIdempotencyStore.builder().namespace("test").uri(clusterUri()).build();
+      RedisIdempotencyStore.builder().namespace("test").uri(cluster.uri()).build();
 
   @BeforeAll
   static void start() {
-    List<Integer> buses = new ArrayList<>();
-    for (int i = 0; i < PRIMARIES; i++) {
-      int bus = RedisProcess.freePort();
-      buses.add(bus);
-      NODES.add(
-          RedisProcess.start("--cluster-enabled", "yes", "--cluster-port", Integer.toString(bus)));
-    }
-    for (int i = 0; i < PRIMARIES; i++) {
-      try (Jedis node = node(i)) {
-        node.sendCommand(
-            () -> "CLUSTER".getBytes(UTF_8),
-            "ADDSLOTSRANGE",
-            Integer.toString(i * SLOTS / PRIMARIES),
-            Integer.toString((i + 1) * SLOTS / PRIMARIES - 1));
-        node.sendCommand(
-            () -> "CLUSTER".getBytes(UTF_8),
-            "MEET",
-            "127.0.0.1",
-            Integer.toString(NODES.get(0).port()),
-            Integer.toString(buses.get(0)));
-      }
-    }
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-    while (!isWhole()) {
-      assertThat(System.nanoTime()).as("the cluster forms").isLessThan(deadline);
-      Thread.onSpinWait();
-    }
+    cluster = ClusterProcess.start(PRIMARIES, 0);
     direct =
         RedisClusterClient.builder()
             .nodes(
-                NODES.stream()
+                cluster.nodes().stream()
                     .map(node -> new HostAndPort("127.0.0.1", node.port()))
                     .collect(Collectors.toSet()))
             .build();
   }
 
-  private static boolean isWhole() {
-    for (int i = 0; i < PRIMARIES; i++) {
-      try (Jedis node = node(i)) {
-        String info = node.clusterInfo();
-        if (!info.contains("cluster_state:ok") || !info.contains("cluster_known_nodes:3")) {
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
-  private static Jedis node(int number) {
-    return new Jedis("127.0.0.1", NODES.get(number).port());
-  }
-
-  private static String clusterUri() {
-    return "redis-cluster://"
-        + NODES.stream().map(node -> "127.0.0.1:" + node.port()).collect(Collectors.joining(","));
-  }
-
   @AfterAll
   static void stop() {
     direct.close();
-    NODES.forEach(RedisProcess::close);
-    NODES.clear();
+    cluster.close();
   }
 
   @Override
@@ -127,7 +76,7 @@ class RedisClusterContractTest extends RedisStoreContract {
             () ->
                 RedisIdempotencyStore.builder()
                     .namespace("test")
-                    .uri(clusterUri())
+                    .uri(cluster.uri())
                     .minReplicas(1, Duration.ofMillis(100))
                     .build())
         .isInstanceOf(IllegalArgumentException.class)
@@ -136,15 +85,15 @@ class RedisClusterContractTest extends RedisStoreContract {
 
   @Test
   void anEvictingNodeIsRefusedAtStartAlsoIfTheOthersDoNotTell() {
-    try (Jedis first = node(0);
-        Jedis second = node(1);
-        Jedis last = node(PRIMARIES - 1)) {
+    try (Jedis first = cluster.connect(0);
+        Jedis second = cluster.connect(1);
+        Jedis last = cluster.connect(PRIMARIES - 1)) {
       last.configSet("maxmemory-policy", "allkeys-lfu");
       first.aclSetUser("default", "-info");
       second.aclSetUser("default", "-info");
       try {
         assertThatThrownBy(
-                () -> RedisIdempotencyStore.builder().namespace("test").uri(clusterUri()).build())
+                () -> RedisIdempotencyStore.builder().namespace("test").uri(cluster.uri()).build())
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("allkeys-lfu");
       } finally {
@@ -160,7 +109,7 @@ class RedisClusterContractTest extends RedisStoreContract {
     // A hash tag puts all records of this prefix into one slot.
     String tag = "{moving}";
     int slot = JedisClusterCRC16.getSlot(tag);
-    int from = slot * PRIMARIES / SLOTS;
+    int from = slot * PRIMARIES / ClusterProcess.SLOTS;
     int to = (from + 1) % PRIMARIES;
     ExecutorService threads = Executors.newFixedThreadPool(3);
     AtomicBoolean done = new AtomicBoolean();
@@ -168,7 +117,7 @@ class RedisClusterContractTest extends RedisStoreContract {
     try (RedisIdempotencyStore moving =
         RedisIdempotencyStore.builder()
             .namespace("test")
-            .uri(clusterUri())
+            .uri(cluster.uri())
             .keyPrefix(tag)
             .build()) {
       List<Future<List<IdempotencyKey>>> workers = new ArrayList<>();
@@ -176,7 +125,7 @@ class RedisClusterContractTest extends RedisStoreContract {
         workers.add(threads.submit(() -> cycle(moving, done, cycles)));
       }
       awaitCycles(cycles, 50);
-      int moved = move(slot, from, to, cycles);
+      int moved = cluster.move(slot, from, to, () -> awaitCycles(cycles, cycles.get() + 20));
       awaitCycles(cycles, cycles.get() + 50);
       done.set(true);
 
@@ -214,31 +163,5 @@ class RedisClusterContractTest extends RedisStoreContract {
       cycles.incrementAndGet();
     }
     return keys;
-  }
-
-  private static int move(int slot, int from, int to, AtomicInteger cycles) {
-    int moved = 0;
-    try (Jedis source = node(from);
-        Jedis target = node(to)) {
-      String sourceId = source.clusterMyId();
-      String targetId = target.clusterMyId();
-      target.clusterSetSlotImporting(slot, sourceId);
-      source.clusterSetSlotMigrating(slot, targetId);
-      awaitCycles(cycles, cycles.get() + 20);
-      for (List<byte[]> keys = source.clusterGetKeysInSlotBinary(slot, 20);
-          !keys.isEmpty();
-          keys = source.clusterGetKeysInSlotBinary(slot, 20)) {
-        source.migrate(
-            "127.0.0.1",
-            NODES.get(to).port(),
-            5_000,
-            MigrateParams.migrateParams(),
-            keys.toArray(byte[][]::new));
-        moved += keys.size();
-      }
-      target.clusterSetSlotNode(slot, targetId);
-      source.clusterSetSlotNode(slot, targetId);
-    }
-    return moved;
   }
 }

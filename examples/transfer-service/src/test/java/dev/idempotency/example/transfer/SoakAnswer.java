@@ -34,6 +34,7 @@ record SoakAnswer(Kind kind, String result) {
     IN_FLIGHT("rejected: in flight"),
     STORE_UNAVAILABLE("rejected: Redis not available"),
     LEDGER_UNAVAILABLE("rejected: ledger not available"),
+    IN_DOUBT("in doubt: the ledger did not confirm a commit"),
     OUTCOME_UNKNOWN("outcome unknown"),
     MISMATCH("rejected: key used for another request"),
     FAILED("other errors"),
@@ -86,6 +87,7 @@ record SoakAnswer(Kind kind, String result) {
                   + response.body());
       case 409 -> of(HttpCaller.isInFlight(response) ? Kind.IN_FLIGHT : Kind.OUTCOME_UNKNOWN);
       case 422 -> of(Kind.MISMATCH);
+      case 500 -> of(response.body().contains("in-doubt") ? Kind.IN_DOUBT : Kind.FAILED);
       case 503 ->
           of(
               response.body().contains("store-unavailable")
@@ -121,6 +123,7 @@ record SoakAnswer(Kind kind, String result) {
                     ? Kind.STORE_UNAVAILABLE
                     : text.contains("the ledger") ? Kind.LEDGER_UNAVAILABLE : Kind.NO_ANSWER);
         case DEADLINE_EXCEEDED, CANCELLED -> of(Kind.NO_ANSWER);
+        case UNKNOWN -> of(text.contains("did not confirm") ? Kind.IN_DOUBT : Kind.FAILED);
         default -> of(Kind.FAILED);
       };
     }

@@ -25,6 +25,9 @@ final class SoakClients {
 
   static final int CLIENTS = 16;
 
+  /** A client's pause between two keys: the load is modest, the faults are not. */
+  private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
   /** A key without a final answer for so long is a finding. */
   private static final Duration PATIENCE = Duration.ofMinutes(1);
 
@@ -71,6 +74,7 @@ final class SoakClients {
               () -> {
                 while (System.nanoTime() - endNanos < 0) {
                   useOneKey(keys.incrementAndGet());
+                  LockSupport.parkNanos(PAUSE_NANOS);
                 }
               }));
     }

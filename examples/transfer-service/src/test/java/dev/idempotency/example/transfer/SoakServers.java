@@ -1,15 +1,12 @@
 package dev.idempotency.example.transfer;
 
-import dev.idempotency.testing.RedisProcess;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReferenceArray;
-import java.util.concurrent.locks.LockSupport;
 
 /** Two services on one Redis and one ledger, and what goes wrong with them. */
 final class SoakServers implements AutoCloseable {
@@ -18,35 +15,16 @@ final class SoakServers implements AutoCloseable {
 
   private static final int SERVERS = 2;
 
-  /** What happens to them, one after the other. */
-  enum Fault {
-    SERVER_KILLED("servers killed (SIGKILL) and restarted"),
-    SERVER_FROZEN("servers frozen (SIGSTOP) past their leases"),
-    ONE_FROZEN_OTHER_KILLED("one server frozen while the other was killed"),
-    REDIS_KILLED("Redis killed (SIGKILL) and restarted");
-
-    final String title;
-
-    Fault(String title) {
-      this.title = title;
-    }
-  }
-
   /** One of the services, with its callers. */
   record Server(ServiceProcess process, HttpCaller http, GrpcCaller grpc) {}
 
-  final Map<Fault, Integer> faults = new EnumMap<>(Fault.class);
   private final AtomicReferenceArray<Server> servers = new AtomicReferenceArray<>(SERVERS);
-  private final RedisProcess redis;
   private final List<String> flags;
   private final Path log;
-  private final Random random;
 
-  SoakServers(RedisProcess redis, List<String> flags, Path log, Random random) throws Exception {
-    this.redis = redis;
+  SoakServers(List<String> flags, Path log) throws Exception {
     this.flags = flags;
     this.log = log;
-    this.random = random;
     for (int i = 0; i < SERVERS; i++) {
       start(i);
     }
@@ -63,45 +41,43 @@ final class SoakServers implements AutoCloseable {
     return servers.get(Math.floorMod(index, SERVERS));
   }
 
-  /** Lets one thing go wrong, and repairs it. */
-  void fault() throws Exception {
-    Fault fault = Fault.values()[random.nextInt(Fault.values().length)];
-    faults.merge(fault, 1, Integer::sum);
-    int index = random.nextInt(SERVERS);
-    switch (fault) {
-      case SERVER_KILLED -> restart(index);
-      case SERVER_FROZEN -> {
-        get(index).process().freeze();
-        LockSupport.parkNanos(2 * LEASE.toNanos() + random.nextInt(2_000_000_000));
-        get(index).process().thaw();
-      }
-      case ONE_FROZEN_OTHER_KILLED -> {
-        get(index).process().freeze();
-        restart(1 - index);
-        get(index).process().thaw();
-      }
-      case REDIS_KILLED -> restartRedis();
-    }
-  }
-
-  /** Lets Redis die if that has not happened by chance. */
-  void redisDiesAtLeastOnce() {
-    if (faults.putIfAbsent(Fault.REDIS_KILLED, 1) == null) {
-      restartRedis();
-    }
-  }
-
-  private void restartRedis() {
-    redis.kill();
-    LockSupport.parkNanos(random.nextInt(1_000_000_000));
-    redis.restart();
+  SoakFaults faults(Duration pause, Random random) {
+    return new SoakFaults(SoakFaults.Rhythm.RANDOM, pause, random)
+        .add("servers killed (SIGKILL) and restarted", dice -> restart(dice.nextInt(SERVERS)))
+        .add(
+            "servers frozen (SIGSTOP) past their leases",
+            dice -> {
+              ServiceProcess frozen = get(dice.nextInt(SERVERS)).process();
+              frozen.freeze();
+              SoakFaults.pass(LEASE.multipliedBy(2).plusMillis(dice.nextInt(2_000)));
+              frozen.thaw();
+            })
+        .add(
+            "one server frozen while the other was killed",
+            dice -> {
+              int index = dice.nextInt(SERVERS);
+              ServiceProcess frozen = get(index).process();
+              frozen.freeze();
+              restart(1 - index);
+              frozen.thaw();
+            });
   }
 
   private void restart(int index) throws Exception {
     Server dead = get(index);
     dead.process().kill();
     dead.grpc().close();
-    start(index);
+    // While Sentinel or a cluster has no primary, a service does not start.
+    for (int attempt = 1; ; attempt++) {
+      try {
+        start(index);
+        return;
+      } catch (IOException e) {
+        if (attempt == 10) {
+          throw e;
+        }
+      }
+    }
   }
 
   /** How many lines of the services' logs hold a text. */
