@@ -71,7 +71,9 @@ public final class ClusterProcess implements AutoCloseable {
         String last = Integer.toString((i + 1) * SLOTS / primaries - 1);
         cluster(i, "ADDSLOTSRANGE", first, last);
       }
-      cluster(i, "MEET", "127.0.0.1", port, buses.get(0));
+      if (i > 0) {
+        cluster(i, "MEET", "127.0.0.1", port, buses.get(0));
+      }
     }
     awaitWhole();
     for (int i = primaries; i < nodes.size(); i++) {

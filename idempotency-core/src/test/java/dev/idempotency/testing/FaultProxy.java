@@ -106,9 +106,14 @@ public final class FaultProxy implements AutoCloseable {
     }
   }
 
+  /** The port on 127.0.0.1. */
+  public int port() {
+    return server.getLocalPort();
+  }
+
   /** The address as {@code RedisIdempotencyStore.builder().uri(…)} takes it. */
   public String uri() {
-    return "redis://127.0.0.1:" + server.getLocalPort();
+    return "redis://127.0.0.1:" + port();
   }
 
   /** From now on each message fares as this plan says. */

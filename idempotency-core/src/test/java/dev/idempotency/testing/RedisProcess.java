@@ -80,6 +80,15 @@ public final class RedisProcess implements AutoCloseable {
    * @param name of the primary, for clients
    */
   public static RedisProcess startSentinel(String name, RedisProcess primary) {
+    return startSentinel(name, primary.port());
+  }
+
+  /**
+   * As {@link #startSentinel(String, RedisProcess)}, for what stands at a port on 127.0.0.1.
+   *
+   * @param further lines of {@code sentinel.conf}
+   */
+  public static RedisProcess startSentinel(String name, int primaryPort, String... further) {
     try {
       int port = freePort();
       Path directory = Files.createTempDirectory("redis-sentinel-");
@@ -92,8 +101,10 @@ public final class RedisProcess implements AutoCloseable {
           sentinel down-after-milliseconds %3$s 500
           sentinel failover-timeout %3$s 2000
           """
-              .formatted(port, directory, name, primary.port());
-      Path file = Files.writeString(directory.resolve("sentinel.conf"), settings);
+              .formatted(port, directory, name, primaryPort);
+      Path file =
+          Files.writeString(
+              directory.resolve("sentinel.conf"), settings + String.join("\n", further) + "\n");
       List<String> options = List.of(file.toString(), "--sentinel");
       return new RedisProcess(port, directory, options, "+monitor master " + name);
     } catch (IOException e) {

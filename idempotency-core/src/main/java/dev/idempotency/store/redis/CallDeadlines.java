@@ -4,6 +4,8 @@ import dev.idempotency.store.TimeSource;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -12,7 +14,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ends calls that take too long: one daemon thread closes the connection that an overdue call uses.
+ * Ends calls that take too long: one daemon thread closes the connections that an overdue call
+ * uses.
  *
  * <p>A read timeout starts again with every byte, so it does not bound a call. Time here is that of
  * the machine, whatever clock the store has, as it is the network that is waited for. Thread-safe.
@@ -43,7 +46,12 @@ final class CallDeadlines implements AutoCloseable {
 
     private final boolean limited;
     private final long endNanos = time.nanoTime() + atMost.toNanos();
-    private @Nullable Closeable connection;
+
+    /** Several at once where a pipeline goes to several nodes of a Cluster. */
+    private final List<Closeable> connections = new ArrayList<>();
+
+    private @Nullable Closeable greeting;
+
     private boolean ended;
     private boolean expired;
 
@@ -74,33 +82,38 @@ final class CallDeadlines implements AutoCloseable {
       return fresh;
     }
 
-    void startAttempt() {
+    synchronized void startAttempt() {
       borrowedBefore = borrowed;
       fresh = false;
+      greeting = null;
+      connections.clear();
     }
 
-    /** This call uses a connection from now on, instead of the one before. */
-    synchronized void using(Closeable next) {
-      connection = next;
+    /** A connection is being made on this socket. */
+    synchronized void greeting(Closeable socket) {
+      greeting = socket;
       if (expired) {
         disconnect();
       }
     }
 
-    void borrowed(Closeable next, boolean isNew) {
+    /** This attempt uses a connection from now on, beside those that it has. */
+    synchronized void borrowed(Closeable next, boolean isNew) {
       borrowed++;
       fresh = isNew;
-      using(next);
+      greeting = null;
+      connections.add(next);
+      if (expired) {
+        disconnect();
+      }
     }
 
-    /** Closes the connection, so that nothing that is left on it is read as another's reply. */
+    /** Closes the connections, so that nothing that is left on one is read as another's reply. */
     synchronized void disconnect() {
-      try {
-        if (connection != null) {
-          connection.close();
-        }
-      } catch (IOException | RuntimeException e) {
-        LOG.log(System.Logger.Level.DEBUG, "a connection was closed already", e);
+      connections.forEach(CallDeadlines::closeQuietly);
+      Closeable socket = greeting;
+      if (socket != null) {
+        closeQuietly(socket);
       }
     }
 
@@ -119,7 +132,8 @@ final class CallDeadlines implements AutoCloseable {
     public void close() {
       synchronized (this) {
         ended = true;
-        connection = null;
+        greeting = null;
+        connections.clear();
       }
       calls.remove(this);
       CURRENT.remove();
@@ -149,6 +163,14 @@ final class CallDeadlines implements AutoCloseable {
   /** The call of this thread, if there is one. */
   static @Nullable Call current() {
     return CURRENT.get();
+  }
+
+  private static void closeQuietly(Closeable connection) {
+    try {
+      connection.close();
+    } catch (IOException | RuntimeException e) {
+      LOG.log(System.Logger.Level.DEBUG, "a connection was closed already", e);
+    }
   }
 
   private void watch() {

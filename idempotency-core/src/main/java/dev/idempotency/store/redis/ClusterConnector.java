@@ -3,10 +3,8 @@ package dev.idempotency.store.redis;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
-import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
-import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClusterClient;
@@ -20,29 +18,11 @@ final class ClusterConnector {
   private ClusterConnector() {}
 
   static RedisConnector.Connected connect(RedisConnector connector) {
-    WatchedConnections watched = connector.watched();
-    DefaultJedisClientConfig config = connector.clientConfig();
-    ClusterConnectionProvider provider =
-        new ClusterConnectionProvider(connector.nodes(), config, connector.pool()) {
-          @Override
-          public Connection getConnection() {
-            return watched.borrow(super::getConnection);
-          }
-
-          @Override
-          public Connection getConnection(HostAndPort node) {
-            return watched.borrow(() -> super.getConnection(node));
-          }
-
-          @Override
-          public Connection getConnection(CommandArguments arguments) {
-            return watched.borrow(() -> super.getConnection(arguments));
-          }
-        };
+    WatchedCluster provider = new WatchedCluster(connector);
     UnifiedJedis client =
         RedisClusterClient.builder()
             .nodes(connector.nodes())
-            .clientConfig(config)
+            .clientConfig(connector.clientConfig())
             .connectionProvider(provider)
             .maxTotalRetriesDuration(connector.timeout())
             .build();

@@ -26,13 +26,15 @@ final class EvictionCheck {
   private static final String SAFE = "noeviction";
 
   private final UnifiedJedis jedis;
+  private final RedisCalls calls;
   private final TimeSource time;
   private final boolean allowed;
   private final AtomicLong lastNanos;
   private volatile @Nullable String unsafePolicy;
 
-  EvictionCheck(UnifiedJedis jedis, TimeSource time, boolean allowed) {
+  EvictionCheck(UnifiedJedis jedis, RedisCalls calls, TimeSource time, boolean allowed) {
     this.jedis = jedis;
+    this.calls = calls;
     this.time = time;
     this.allowed = allowed;
     this.lastNanos = new AtomicLong(time.nanoTime());
@@ -80,14 +82,14 @@ final class EvictionCheck {
   private void look() {
     String found;
     try {
-      found = policy();
+      found = calls.call("INFO", this::policy);
     } catch (RuntimeException | Error e) {
       // What was known stays: silence is neither a new danger nor the end of one.
       LOG.log(
           System.Logger.Level.WARNING,
-          "Redis did not tell its maxmemory-policy, is used all the same, and will be asked again;"
-              + " if it evicts records, finished operations run again: allow INFO, and see to it"
-              + " that the policy is noeviction: "
+          "could not read Redis's maxmemory-policy; continuing, and reading it again in a minute."
+              + " Evicted keys can execute twice: allow INFO, and set 'maxmemory-policy"
+              + " noeviction': "
               + RedisErrors.shown(e));
       return;
     }
@@ -96,7 +98,9 @@ final class EvictionCheck {
     if (before == null && !found.equals(SAFE)) {
       LOG.log(System.Logger.Level.ERROR, message(found));
     } else if (before != null && found.equals(SAFE)) {
-      LOG.log(System.Logger.Level.INFO, "Redis has maxmemory-policy noeviction again");
+      LOG.log(
+          System.Logger.Level.INFO,
+          "Redis has maxmemory-policy noeviction again; claims are accepted");
     }
   }
 
@@ -136,7 +140,7 @@ final class EvictionCheck {
   private static String message(String policy) {
     return "Redis has maxmemory-policy "
         + policy
-        + " and may evict records, so that finished operations would run again; set"
-        + " 'maxmemory-policy noeviction', or accept that with allowEviction()";
+        + " and may evict records, so finished operations could execute twice; claims are refused:"
+        + " set 'maxmemory-policy noeviction', or accept the risk with allowEviction()";
   }
 }

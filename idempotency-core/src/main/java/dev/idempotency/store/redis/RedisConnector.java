@@ -8,7 +8,6 @@ import java.util.Set;
 import java.util.function.Function;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
-import redis.clients.jedis.ConnectionFactory;
 import redis.clients.jedis.ConnectionPoolConfig;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
@@ -18,7 +17,6 @@ import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.SslOptions;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.providers.PooledConnectionProvider;
-import redis.clients.jedis.providers.SentineledConnectionProvider;
 
 /**
  * Connects to an address with bounded pools and times. The classes of Cluster are in {@link
@@ -55,22 +53,27 @@ record RedisConnector(
 
   private UnifiedJedis standalone() {
     HostAndPort node = nodes().iterator().next();
-    DefaultJedisClientConfig config = clientConfig();
-    ConnectionFactory factory =
-        new ConnectionFactory(new WatchedConnections.Sockets(node, config), config);
+    NodePools pools = new NodePools(this);
     return RedisClient.builder()
         .hostAndPort(node)
-        .clientConfig(config)
+        .clientConfig(clientConfig())
         .connectionProvider(
-            new PooledConnectionProvider(factory, pool()) {
+            // Its own pool stays empty.
+            new PooledConnectionProvider(node, clientConfig()) {
               @Override
               public Connection getConnection() {
-                return watched.borrow(super::getConnection);
+                return pools.of(node).getResource();
               }
 
               @Override
               public Connection getConnection(CommandArguments arguments) {
-                return watched.borrow(() -> super.getConnection(arguments));
+                return getConnection();
+              }
+
+              @Override
+              public void close() {
+                super.close();
+                pools.close();
               }
             })
         .build();
@@ -85,19 +88,7 @@ record RedisConnector(
         .sentinels(nodes())
         .clientConfig(config)
         .sentinelClientConfig(sentinels)
-        .connectionProvider(
-            new SentineledConnectionProvider(
-                address.primaryName(), config, pool(), nodes(), sentinels) {
-              @Override
-              public Connection getConnection() {
-                return watched.borrow(super::getConnection);
-              }
-
-              @Override
-              public Connection getConnection(CommandArguments arguments) {
-                return watched.borrow(() -> super.getConnection(arguments));
-              }
-            })
+        .connectionProvider(new WatchedSentinel(this, sentinels))
         .build();
   }
 

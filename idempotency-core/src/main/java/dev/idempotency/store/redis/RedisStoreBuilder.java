@@ -126,9 +126,9 @@ public final class RedisStoreBuilder {
 
   /**
    * How long one call may take with all its attempts; default twice the {@link #timeout}. Then its
-   * connection is closed: a Redis that sends an answer byte by byte holds no caller. Not enforced
-   * while connections of Sentinel and Cluster are made, and with {@link #client}; there the
-   * client's own timeouts hold.
+   * connection is closed: a Redis that sends an answer byte by byte holds no caller, neither while
+   * a connection is being made. Not enforced with {@link #client}, whose own timeouts hold, each
+   * for the next bytes; nor while {@link #build} asks a Cluster for its nodes.
    *
    * @param atMost 1 ms to 5 min
    */
@@ -388,7 +388,7 @@ public final class RedisStoreBuilder {
     DryRun dryRun = new DryRun(jedis, records(), replicas);
     Readiness readiness = new Readiness(calls, dryRun, connected.nodeOf(), watched::made);
     readiness.atStart();
-    EvictionCheck eviction = new EvictionCheck(jedis, timeSource, evictionAllowed);
+    EvictionCheck eviction = new EvictionCheck(jedis, calls, timeSource, evictionAllowed);
     eviction.atStart();
     return new RedisIdempotencyStore(connected, ownsClient, this, calls, readiness, eviction);
   }

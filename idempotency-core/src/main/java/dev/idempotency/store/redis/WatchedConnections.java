@@ -1,6 +1,5 @@
 package dev.idempotency.store.redis;
 
-import java.io.Closeable;
 import java.io.IOException;
 import java.net.Socket;
 import java.util.Collections;
@@ -86,8 +85,7 @@ final class WatchedConnections {
       Socket socket = super.createSocket();
       CallDeadlines.Call call = CallDeadlines.current();
       if (call != null) {
-        Closeable closeable = socket;
-        call.using(closeable);
+        call.greeting(socket);
       }
       return socket;
     }

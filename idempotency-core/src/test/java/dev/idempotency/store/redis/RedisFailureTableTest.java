@@ -192,7 +192,7 @@ class RedisFailureTableTest extends RedisFixture {
       assertThat(log.lines())
           .singleElement()
           .asString()
-          .startsWith("WARNING Redis did not tell its maxmemory-policy")
+          .startsWith("WARNING could not read Redis's maxmemory-policy")
           .contains("allow INFO");
       acquire(used, request(key));
     }

@@ -34,7 +34,7 @@ record SoakAnswer(Kind kind, String result) {
     IN_FLIGHT("rejected: in flight"),
     STORE_UNAVAILABLE("rejected: Redis not available"),
     LEDGER_UNAVAILABLE("rejected: ledger not available"),
-    IN_DOUBT("in doubt: the ledger did not confirm a commit"),
+    IN_DOUBT("in doubt: the answer of the ledger was lost"),
     OUTCOME_UNKNOWN("outcome unknown"),
     MISMATCH("rejected: key used for another request"),
     FAILED("other errors"),
@@ -123,7 +123,7 @@ record SoakAnswer(Kind kind, String result) {
                     ? Kind.STORE_UNAVAILABLE
                     : text.contains("the ledger") ? Kind.LEDGER_UNAVAILABLE : Kind.NO_ANSWER);
         case DEADLINE_EXCEEDED, CANCELLED -> of(Kind.NO_ANSWER);
-        case UNKNOWN -> of(text.contains("did not confirm") ? Kind.IN_DOUBT : Kind.FAILED);
+        case UNKNOWN -> of(text.contains("transfer") ? Kind.IN_DOUBT : Kind.FAILED);
         default -> of(Kind.FAILED);
       };
     }
