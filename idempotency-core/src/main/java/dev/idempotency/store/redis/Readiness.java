@@ -100,7 +100,7 @@ final class Readiness {
       return;
     }
     try {
-      prove(scratchNear(redisKey));
+      prove(redisKey);
     } catch (StoreException e) {
       if (e.getCause() instanceof Definite) {
         proven = false;
@@ -119,12 +119,14 @@ final class Readiness {
     }
   }
 
-  private void prove(byte[] key) {
+  /** Tries on the node that has this key. */
+  private void prove(byte[] redisKey) {
     long made = connectionsMade.getAsLong();
     calls.call(
         "dry run",
         () -> {
-          dryRun(key);
+          // A key for each attempt: one whose reply was lost has left its marks, or will.
+          dryRun(scratchNear(redisKey));
           return true;
         });
     proven = true;

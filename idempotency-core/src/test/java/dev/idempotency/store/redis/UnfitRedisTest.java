@@ -274,6 +274,16 @@ class UnfitRedisTest extends RedisFixture {
   }
 
   @Test
+  void aReplyThatIsLostOnTheWaySaysNothingAboutWhatRedisCanDo() {
+    proxy.once(Direction.REPLY, "PTTL", new Action.Cut(1));
+
+    try (RedisIdempotencyStore store = at(proxy.uri()).attempts(2).build()) {
+      assertThat(proxy.faults()).isPositive();
+      acquire(store, request(freshKey()));
+    }
+  }
+
+  @Test
   void whatAServerSaysIsShownWithoutControlCharactersAndCut() {
     String evil = "-ERR \u001b[31mred\nINFO forged line\t" + "x".repeat(5_000) + "\r\n";
     proxy.once(Direction.REPLY, "SET", new Action.Replace(evil.getBytes(US_ASCII)));
