@@ -28,7 +28,8 @@ final class PercentEncoding {
 
   /**
    * The one spelling of all that mean the same: unreserved characters are not escaped, and escapes
-   * are in upper case (RFC 3986 section 6.2.2).
+   * are in upper case (RFC 3986 section 6.2.2). A percent sign that begins no escape is escaped, or
+   * what follows could make one of it.
    */
   static String normalize(String text) {
     if (text.indexOf('%') < 0) {
@@ -37,7 +38,11 @@ final class PercentEncoding {
     StringBuilder normal = new StringBuilder(text.length());
     for (int i = 0; i < text.length(); i++) {
       if (!isEscape(text, i)) {
-        normal.append(text.charAt(i));
+        char c = text.charAt(i);
+        normal.append(c);
+        if (c == '%') {
+          normal.append("25");
+        }
         continue;
       }
       int octet = octet(text, i);
