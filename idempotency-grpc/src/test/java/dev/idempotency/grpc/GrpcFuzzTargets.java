@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.grpc.wallet.PayRequest;
 import dev.idempotency.grpc.wallet.Tag;
 import dev.idempotency.store.Outcome;
@@ -69,7 +70,9 @@ final class GrpcFuzzTargets {
   }
 
   private static ByteBuffer content(PayRequest request) {
-    return READER.read(request).content();
+    CallMemory memory = new CallMemory(IdempotencyConfig.defaults());
+    memory.takeRequest("", 0);
+    return READER.read(request).content(memory);
   }
 
   /** The key is not in the content; that a field was sent twice, or late, does not show in it. */
