@@ -45,6 +45,12 @@ class WaitingTest extends EngineFixture {
     return waiters;
   }
 
+  /** What a wait has brought by now: a defect must not leave a test waiting. */
+  private static Decision now(CompletableFuture<Decision> waiter) {
+    assertThat(waiter).isDone();
+    return waiter.join();
+  }
+
   @Test
   void theWaitersOfAReleasedKeyGetItOneAfterTheOther() {
     IdempotencyEngine engine = engine(config());
@@ -55,15 +61,14 @@ class WaitingTest extends EngineFixture {
     for (int turn = 0; turn < 10; turn++) {
       running.release();
       threads.advance(Duration.ZERO);
-      assertThat(waiters.get(turn)).isDone();
-      running = proceed(waiters.get(turn).join());
+      running = proceed(now(waiters.get(turn)));
       assertThat(waiters.get(turn + 1)).isNotDone();
     }
 
     assertThat(store.calls("claim") - claims).isEqualTo(10);
     running.complete(OUTCOME);
     threads.advance(Duration.ZERO);
-    waiters.subList(10, 1_000).forEach(waiter -> assertReplays(waiter.join(), OUTCOME));
+    waiters.subList(10, 1_000).forEach(waiter -> assertReplays(now(waiter), OUTCOME));
     assertThat(store.calls("claim") - claims).isEqualTo(11);
   }
 
@@ -84,7 +89,7 @@ class WaitingTest extends EngineFixture {
 
     threads.advance(SWEEP);
 
-    assertThat(waiters).allMatch(waiter -> waiter.join() instanceof Decision.Abandoned);
+    assertThat(waiters).allMatch(waiter -> now(waiter) instanceof Decision.Abandoned);
     assertThat(asked).hasValue(1);
   }
 
@@ -166,7 +171,32 @@ class WaitingTest extends EngineFixture {
 
     threads.advance(SWEEP);
 
-    proceed(waiters.get(1).join());
+    proceed(now(waiters.get(1)));
+  }
+
+  @Test
+  void aWaitCancelledWhileItsClaimIsDeliveredGivesTheKeyBackToTheNext() {
+    List<CompletableFuture<Decision>> waiters = new ArrayList<>();
+    IdempotencyEngine engine =
+        engine(
+            config()
+                .listener(
+                    new IdempotencyListener() {
+                      @Override
+                      public void onDecision(Operation operation, Decision decision) {
+                        if (decision instanceof Decision.Proceed && !waiters.isEmpty()) {
+                          waiters.get(0).cancel(false);
+                        }
+                      }
+                    }));
+    OwnedExecution running = proceed(engine.begin(TRANSFER));
+    waiters.addAll(wait(engine, 2));
+    running.release();
+
+    threads.advance(SWEEP);
+
+    assertThat(waiters.get(0)).isCancelled();
+    proceed(now(waiters.get(1)));
   }
 
   @Test
@@ -190,7 +220,7 @@ class WaitingTest extends EngineFixture {
 
     threads.advance(SWEEP);
 
-    assertReplays(waiter.join(), OUTCOME);
+    assertReplays(now(waiter), OUTCOME);
   }
 
   @Test
@@ -203,7 +233,7 @@ class WaitingTest extends EngineFixture {
 
     threads.advance(SWEEP);
 
-    assertReplays(waiter.join(), OUTCOME);
+    assertReplays(now(waiter), OUTCOME);
     assertThat(store.calls("find")).isZero();
     assertThat(store.calls("states")).isPositive();
   }
@@ -227,9 +257,9 @@ class WaitingTest extends EngineFixture {
 
     threads.advance(SWEEP);
 
-    waiters.forEach(waiter -> assertReplays(waiter.join(), OUTCOME));
+    waiters.forEach(waiter -> assertReplays(now(waiter), OUTCOME));
     assertThat(List.of(damaged, damagedToo))
-        .allMatch(waiter -> waiter.join() instanceof Decision.StoreUnavailable);
+        .allMatch(waiter -> now(waiter) instanceof Decision.StoreUnavailable);
   }
 
   @Test
@@ -387,7 +417,7 @@ class WaitingTest extends EngineFixture {
     running.complete(OUTCOME);
     threads.advance(Duration.ZERO);
 
-    assertReplays(waiter.join(), OUTCOME);
+    assertReplays(now(waiter), OUTCOME);
   }
 
   @Test
@@ -403,7 +433,7 @@ class WaitingTest extends EngineFixture {
     threads.restore(EngineThreads.Work.WAITERS);
     threads.advance(Duration.ofSeconds(1));
 
-    assertReplays(waiter.join(), OUTCOME);
+    assertReplays(now(waiter), OUTCOME);
   }
 
   @Test
@@ -488,6 +518,6 @@ class WaitingTest extends EngineFixture {
 
     running.complete(OUTCOME);
     threads.advance(Duration.ZERO);
-    assertReplays(waiter.join(), OUTCOME);
+    assertReplays(now(waiter), OUTCOME);
   }
 }
