@@ -30,7 +30,7 @@ class WaitersLincheckTest {
   /** Interleavings that each test explores: {@code -Dlincheck.scale=20} for a long form. */
   private static final int INVOCATIONS = 15 * Integer.getInteger("lincheck.scale", 1);
 
-  private static final int ROUNDS = 2_000;
+  private static final int ROUNDS = 200;
   private static final Duration LONG = Duration.ofHours(1);
 
   /** Runs tasks at once, and keeps the scheduled ones until they are due. */
@@ -170,7 +170,11 @@ class WaitersLincheckTest {
 
   /** On real threads, in many rounds. */
   private static void often(Runnable scenario) {
-    for (int round = 0; round < ROUNDS; round++) {
+    repeat(ROUNDS, scenario);
+  }
+
+  private static void repeat(int rounds, Runnable scenario) {
+    for (int round = 0; round < rounds; round++) {
       scenario.run();
     }
   }
@@ -193,6 +197,17 @@ class WaitersLincheckTest {
   @Test
   void aWaitThatBeginsWhileTheEngineClosesEnds() {
     often(WaitersLincheckTest::beginsWhileTheEngineCloses);
+  }
+
+  @Test
+  @Tag("soak")
+  void everyScenarioHoldsVeryOftenOnRealThreads() {
+    List.<Runnable>of(
+            WaitersLincheckTest::meetsTheEndOfItsKey,
+            WaitersLincheckTest::timesOutWhileItIsWoken,
+            WaitersLincheckTest::isCancelledWhileAnotherBegins,
+            WaitersLincheckTest::beginsWhileTheEngineCloses)
+        .forEach(scenario -> repeat(100 * ROUNDS, scenario));
   }
 
   /**
@@ -235,6 +250,7 @@ class WaitersLincheckTest {
   }
 
   @Test
+  @Tag("soak")
   void aRegistryThatLosesAWakeUpIsFound() {
     assertThatThrownBy(
             () ->

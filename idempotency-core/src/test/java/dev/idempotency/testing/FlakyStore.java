@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -67,7 +67,8 @@ public final class FlakyStore implements IdempotencyStore {
   /** Keys whose records cannot be read: their states say so. */
   public final Set<IdempotencyKey> unreadable = ConcurrentHashMap.newKeySet();
 
-  private final List<String> calls = new CopyOnWriteArrayList<>();
+  private final ConcurrentHashMap<String, LongAdder> calls = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<IdempotencyKey, LongAdder> renewals = new ConcurrentHashMap<>();
 
   private final IdempotencyStore inner;
   private final boolean announces;
@@ -80,7 +81,14 @@ public final class FlakyStore implements IdempotencyStore {
 
   /** How often a method was called, whether it went through or not. */
   public long calls(String verb) {
-    return calls.stream().filter(verb::equals).count();
+    LongAdder count = calls.get(verb);
+    return count == null ? 0 : count.sum();
+  }
+
+  /** How often the lease of a key was renewed, in whichever batch. */
+  public long renewals(IdempotencyKey key) {
+    LongAdder count = renewals.get(key);
+    return count == null ? 0 : count.sum();
   }
 
   /** In front of a store, with its announcements of settled keys. */
@@ -94,7 +102,7 @@ public final class FlakyStore implements IdempotencyStore {
   }
 
   private <T> T through(String verb, IdempotencyKey key, Supplier<T> call) {
-    calls.add(verb);
+    calls.computeIfAbsent(verb, same -> new LongAdder()).increment();
     before.call(verb, key);
     if (fault == Fault.REQUEST_LOST) {
       throw unavailable();
@@ -149,7 +157,14 @@ public final class FlakyStore implements IdempotencyStore {
 
   @Override
   public List<RenewResult> renewAll(List<Lease> leases) {
-    return through("renewAll", leases.get(0).key(), () -> inner.renewAll(leases));
+    List<RenewResult> results =
+        through("renewAll", leases.get(0).key(), () -> inner.renewAll(leases));
+    for (int i = 0; i < results.size(); i++) {
+      if (results.get(i) instanceof RenewResult.Renewed) {
+        renewals.computeIfAbsent(leases.get(i).key(), same -> new LongAdder()).increment();
+      }
+    }
+    return results;
   }
 
   @Override

@@ -25,6 +25,7 @@ import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -129,8 +130,8 @@ class InMemoryStoreLincheckTest {
         .actorsPerThread(3)
         .actorsBefore(1)
         .actorsAfter(1)
-        .iterations(3 * SCALE)
-        .invocationsPerIteration(60)
+        .iterations(2 * SCALE)
+        .invocationsPerIteration(50)
         .minimizeFailedScenario(false);
   }
 
@@ -151,6 +152,7 @@ class InMemoryStoreLincheckTest {
   }
 
   @Test
+  @Tag("soak")
   void theVerbsUnderStressHaveASequentialOrder() {
     stress().check(Verbs.class);
   }

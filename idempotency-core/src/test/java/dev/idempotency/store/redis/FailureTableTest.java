@@ -3,9 +3,12 @@ package dev.idempotency.store.redis;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -15,6 +18,7 @@ import org.junit.jupiter.api.Test;
 class FailureTableTest {
 
   private static final Path ROOT = Path.of("..");
+  private static final Map<String, Path> SOURCES = sources();
   private static final Pattern ROW = Pattern.compile("(?m)^\\|(.+)\\|(.+)\\|(.+)\\|$");
   private static final Pattern NAME = Pattern.compile("`(\\w+)\\.(\\w+)`");
   private static final Pattern TEST =
@@ -56,12 +60,26 @@ class FailureTableTest {
     return TEST.matcher(Files.readString(source(type))).results().map(r -> r.group(1)).toList();
   }
 
-  private static Path source(String type) throws IOException {
-    try (Stream<Path> files = Files.walk(ROOT)) {
-      return files
-          .filter(file -> file.toString().matches(".*/src/test/java/.*/" + type + "\\.java"))
-          .findFirst()
-          .orElseThrow(() -> new AssertionError("there is no test class " + type));
+  private static Path source(String type) {
+    Path source = SOURCES.get(type + ".java");
+    if (source == null) {
+      throw new AssertionError("there is no test class " + type);
     }
+    return source;
+  }
+
+  private static Map<String, Path> sources() {
+    Map<String, Path> sources = new HashMap<>();
+    try (Stream<Path> modules = Files.walk(ROOT, 2)) {
+      for (Path tests :
+          modules.map(each -> each.resolve("src/test/java")).filter(Files::isDirectory).toList()) {
+        try (Stream<Path> files = Files.walk(tests)) {
+          files.forEach(file -> sources.put(file.getFileName().toString(), file));
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return sources;
   }
 }
