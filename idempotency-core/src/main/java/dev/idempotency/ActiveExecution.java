@@ -6,8 +6,10 @@ import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The one execution of an owned key. Its ending methods run on the caller's thread. */
@@ -89,35 +91,45 @@ final class ActiveExecution implements OwnedExecution {
 
   @Override
   public Completion complete(Outcome outcome) {
-    end(Ending.COMPLETE);
-    return recorder.record(outcome, Optional.empty());
+    Objects.requireNonNull(outcome, "outcome");
+    return end(Ending.COMPLETE, () -> recorder.record(outcome, Optional.empty()));
   }
 
   @Override
   public void release() {
-    end(Ending.RELEASE);
-    freeOrAbandon();
+    Completion unused = end(Ending.RELEASE, this::freeOrAbandon);
   }
 
   /** Ends an execution whose handler was never called; a taken-over key is abandoned as before. */
   void cancel() {
-    end(Ending.CANCEL);
-    freeOrAbandon();
+    Completion unused = end(Ending.CANCEL, this::freeOrAbandon);
   }
 
   @Override
   public Completion inDoubt() {
-    end(Ending.IN_DOUBT);
-    return settleDoubt(Optional.empty());
+    return end(Ending.IN_DOUBT, () -> settleDoubt(Optional.empty()));
   }
 
   @Override
   public Completion inDoubt(Outcome observed) {
-    end(Ending.IN_DOUBT);
-    return settleDoubt(Optional.of(observed));
+    Objects.requireNonNull(observed, "observed");
+    return end(Ending.IN_DOUBT, () -> settleDoubt(Optional.of(observed)));
   }
 
-  private void end(Ending how) {
+  /**
+   * Whatever an end throws: it is not tried again, so its key must not be renewed until its TTL.
+   */
+  private Completion end(Ending how, Supplier<Completion> end) {
+    expectEnd(how);
+    try {
+      return end.get();
+    } catch (Throwable e) {
+      held.letGo();
+      throw e;
+    }
+  }
+
+  private void expectEnd(Ending how) {
     if (!ending.compareAndSet(null, how)) {
       Ending before = ending.get();
       throw new IllegalStateException(
@@ -141,8 +153,7 @@ final class ActiveExecution implements OwnedExecution {
       return recorder.record(completed.outcome(), Optional.of(completed.outcome()));
     }
     if (resolution instanceof OutcomeResolver.Resolution.NotExecuted) {
-      free();
-      return Completion.of(Completion.Status.RELEASED);
+      return free();
     }
     if (resolution instanceof OutcomeResolver.Resolution.KeyReused) {
       free();
@@ -154,21 +165,14 @@ final class ActiveExecution implements OwnedExecution {
     engine.listener().tell(listener -> listener.onInDoubt(key(), applied));
     return switch (applied) {
       case HOLD -> abandon();
-      case RELEASE -> {
-        free();
-        yield Completion.of(Completion.Status.RELEASED);
-      }
+      case RELEASE -> free();
       case RECORD -> recorder.record(observed.orElseThrow(), Optional.empty());
     };
   }
 
   /** What this owner knows, that it executed nothing, it does not know of the one before. */
-  private void freeOrAbandon() {
-    if (takenOver) {
-      abandon();
-    } else {
-      free();
-    }
+  private Completion freeOrAbandon() {
+    return takenOver ? abandon() : free();
   }
 
   private Completion abandon() {
@@ -176,15 +180,22 @@ final class ActiveExecution implements OwnedExecution {
     try {
       engine.store().abandon(held.lease());
     } catch (StoreException e) {
-      // The lease ends by itself; until then retries are told "in flight".
-      EngineLog.holdNotStored(held.lease(), String.valueOf(e.getMessage()));
-      engine.listener().tell(listener -> listener.onLeaseLost(key()));
+      holdNotStored(String.valueOf(e.getMessage()));
+    } catch (Error e) {
+      holdNotStored("it threw " + e.getClass().getName());
+      throw e;
     }
     engine.waiters().wake(key());
     return Completion.of(Completion.Status.HELD);
   }
 
-  private void free() {
+  /** The lease ends by itself; until then retries are told "in flight". */
+  private void holdNotStored(String why) {
+    EngineLog.holdNotStored(held.lease(), why);
+    engine.listener().tell(listener -> listener.onLeaseLost(key()));
+  }
+
+  private Completion free() {
     held.letGo();
     try {
       engine.store().release(held.lease());
@@ -196,6 +207,7 @@ final class ActiveExecution implements OwnedExecution {
     }
     engine.listener().tell(listener -> listener.onRelease(key()));
     engine.waiters().wake(key());
+    return Completion.of(Completion.Status.RELEASED);
   }
 
   private void tellLeaseLost(String how) {

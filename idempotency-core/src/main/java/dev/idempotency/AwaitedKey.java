@@ -18,8 +18,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class AwaitedKey {
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
-
   private final IdempotencyKey key;
   private final String digest;
   private final Claims claims;
@@ -101,7 +99,7 @@ final class AwaitedKey {
   }
 
   void endAll() {
-    waiting().forEach(this::end);
+    waiting().forEach(wait -> EngineThreads.runSafely(() -> end(wait)));
   }
 
   private synchronized List<Wait> waiting() {
@@ -124,7 +122,19 @@ final class AwaitedKey {
       }
       looking = true;
     }
-    home.queue(this);
+    queueLook();
+  }
+
+  private void queueLook() {
+    try {
+      home.queue(this);
+    } catch (Throwable e) {
+      // Else no hint would ever lead to a look again.
+      synchronized (this) {
+        looking = false;
+      }
+      throw e;
+    }
   }
 
   /**
@@ -160,7 +170,7 @@ final class AwaitedKey {
     try {
       return looking.look();
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.ERROR, "a look for a waiter failed", e);
+      EngineLog.thrown(System.Logger.Level.ERROR, "a look for a waiter failed", e);
       return new Look.Failed(
           new StoreException(
               StoreException.Reason.UNAVAILABLE,
@@ -179,7 +189,7 @@ final class AwaitedKey {
         answer(first, look);
       }
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.ERROR, "settling waiters failed", e);
+      EngineLog.thrown(System.Logger.Level.ERROR, "settling waiters failed", e);
     } finally {
       endLook(another);
     }
@@ -203,10 +213,18 @@ final class AwaitedKey {
     if (decision instanceof Decision.InFlight) {
       return;
     }
-    if (take(wait)) {
-      deliver(wait, decision);
-    } else {
+    if (!take(wait)) {
       giveBack(decision);
+      return;
+    }
+    try {
+      deliver(wait, decision);
+    } catch (Throwable e) {
+      // Whoever completes the result first decides who has the key.
+      if (wait.result().complete(claims.inFlight())) {
+        giveBack(decision);
+      }
+      throw e;
     }
   }
 
@@ -240,6 +258,6 @@ final class AwaitedKey {
         return;
       }
     }
-    home.queue(this);
+    queueLook();
   }
 }

@@ -21,8 +21,6 @@ import java.util.function.Function;
  */
 final class Backlog {
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
-
   private final EngineThreads threads;
   private final TimeSource time;
   private final int capacity;
@@ -69,7 +67,7 @@ final class Backlog {
     if (count.incrementAndGet() > capacity) {
       count.decrementAndGet();
       if (toldFull.compareAndSet(false, true)) {
-        LOG.log(
+        EngineLog.log(
             System.Logger.Level.ERROR,
             "full: {0} writes wait for the store, as many as maxPending allows; more are given up",
             Integer.toString(capacity));
@@ -77,14 +75,25 @@ final class Backlog {
       giveUp(write);
       return;
     }
-    NodeBacklog target =
-        nodes.computeIfAbsent(
-            node.apply(write.key()), name -> new NodeBacklog(threads, time, this::ended));
-    if (!target.add(write, count == outcomes, draining)) {
+    if (!queue(write, count == outcomes)) {
       ended(count == outcomes);
       giveUp(write);
-    } else if (closed) {
-      target.close();
+    }
+  }
+
+  private boolean queue(PendingWrite write, boolean outcome) {
+    try {
+      NodeBacklog target =
+          nodes.computeIfAbsent(
+              node.apply(write.key()), name -> new NodeBacklog(threads, time, this::ended));
+      boolean taken = target.add(write, outcome, draining);
+      if (taken && closed) {
+        target.close();
+      }
+      return taken;
+    } catch (Throwable e) {
+      EngineLog.thrown(System.Logger.Level.ERROR, "a pending write could not be queued", e);
+      return false;
     }
   }
 
@@ -107,6 +116,11 @@ final class Backlog {
     if (backlog != null) {
       backlog.retryNow();
     }
+  }
+
+  /** Brings back a pass whose timer could not be set. Quick. */
+  void heartbeat() {
+    nodes.values().forEach(NodeBacklog::schedule);
   }
 
   /** Tries everything now, and again and again without long pauses. */

@@ -199,14 +199,20 @@ final class Claims {
       execution.cancel();
       return inTime ? closed() : new Look.Failed(tooSlow(lease));
     }
+    Decision.Proceed proceed = new Decision.Proceed(execution, wallClock().plus(lease.ttl()));
+    Look decided = new Look.Decided(proceed);
+    start(execution);
+    return decided;
+  }
+
+  /** No thread, no memory: nothing has run, and nobody else will give the key back. */
+  private static void start(ActiveExecution execution) {
     try {
       execution.start();
     } catch (Throwable e) {
-      // No thread, no memory: nothing has run, and nobody else will give the key back.
       execution.cancel();
       throw e;
     }
-    return new Look.Decided(new Decision.Proceed(execution, wallClock().plus(lease.ttl())));
   }
 
   private ActiveExecution execution(Operation operation, Lease lease, boolean takenOver) {
@@ -290,7 +296,7 @@ final class Claims {
     if (resolution instanceof OutcomeResolver.Resolution.Completed completed) {
       // Nothing is run, so the deadline does not matter; a release would lose what is known.
       ActiveExecution execution = execution(operation, lease, true);
-      execution.start();
+      start(execution);
       Completion completion = execution.complete(completed.outcome());
       return new Look.Found(
           new StoredRecord.Completed(

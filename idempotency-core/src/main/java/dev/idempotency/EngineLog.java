@@ -17,8 +17,29 @@ final class EngineLog {
 
   private EngineLog() {}
 
+  /**
+   * Writes a line. What an application's logger throws, an {@link Error} too, ends nothing: the
+   * line is what is lost then, and not the outcome, lease or wait that it is about.
+   */
+  static void log(System.Logger.Level level, String line, Object... arguments) {
+    try {
+      LOG.log(level, line, arguments);
+    } catch (Throwable e) {
+      // There is no other place to tell it.
+    }
+  }
+
+  /** As {@link #log}, with what was thrown. */
+  static void thrown(System.Logger.Level level, String line, Throwable thrown) {
+    try {
+      LOG.log(level, line, thrown);
+    } catch (Throwable e) {
+      // There is no other place to tell it.
+    }
+  }
+
   private static void warn(String line, Object... arguments) {
-    LOG.log(System.Logger.Level.WARNING, line, arguments);
+    log(System.Logger.Level.WARNING, line, arguments);
   }
 
   private static String seconds(Duration age) {
@@ -94,7 +115,7 @@ final class EngineLog {
   }
 
   static void late(Lease lease, Completion.Status status) {
-    LOG.log(
+    log(
         System.Logger.Level.INFO,
         "late: the outcome of key {0} is {1} now",
         lease.key().digestHex(),
@@ -102,7 +123,7 @@ final class EngineLog {
   }
 
   static void outcomeLost(Lease lease) {
-    LOG.log(
+    log(
         System.Logger.Level.ERROR,
         "lost: the outcome of key {0} (fence {1}) was never stored; its callers are told outcome"
             + " unknown once its lease is over",
@@ -118,7 +139,7 @@ final class EngineLog {
   }
 
   static void leaseRegained(Lease lease) {
-    LOG.log(
+    log(
         System.Logger.Level.INFO,
         "lease regained: key {0} (fence {1}) was not taken over meanwhile",
         lease.key().digestHex(),

@@ -1,6 +1,7 @@
 package dev.idempotency;
 
 import dev.idempotency.store.IdempotencyStore;
+import java.time.Duration;
 
 /**
  * What the parts of one engine share. Immutable.
@@ -18,6 +19,9 @@ record EngineParts(
     Backlog backlog,
     Waiters waiters) {
 
+  /** How long work may rest whose timer could not be set. */
+  private static final Duration HEARTBEAT = Duration.ofSeconds(5);
+
   static EngineParts of(
       IdempotencyStore applicationStore, IdempotencyConfig config, EngineThreads threads) {
     StoreHealth health = new StoreHealth(config.timeSource());
@@ -26,6 +30,19 @@ record EngineParts(
     Backlog backlog = new Backlog(threads, config.timeSource(), config.maxPending(), store::node);
     health.whenBack(renewals::retryNow);
     health.whenBack(backlog::retryNow);
+    Waiters waiters =
+        new Waiters(
+            store,
+            threads,
+            config.sweepEvery(),
+            new WaitingPlaces(config.maxWaiters(), config.maxWaitersPerScope()),
+            config.maxWaitersPerKey());
+    threads.every(
+        HEARTBEAT,
+        () -> {
+          backlog.heartbeat();
+          waiters.scheduleSweep();
+        });
     return new EngineParts(
         store,
         config,
@@ -35,12 +52,7 @@ record EngineParts(
         new Resolutions(config.resolver()),
         renewals,
         backlog,
-        new Waiters(
-            store,
-            threads,
-            config.sweepEvery(),
-            new WaitingPlaces(config.maxWaiters(), config.maxWaitersPerScope()),
-            config.maxWaitersPerKey()));
+        waiters);
   }
 
   long now() {

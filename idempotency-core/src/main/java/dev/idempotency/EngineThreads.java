@@ -20,8 +20,6 @@ import java.util.concurrent.TimeUnit;
  */
 class EngineThreads {
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
-
   /** What a pool of threads is for. */
   enum Work {
     /** Renews leases; calls nothing but the store. At most four batches for each node. */
@@ -46,7 +44,7 @@ class EngineThreads {
     }
 
     /** Whether the calling thread does it where no other can, so that nobody waits for ever. */
-    private boolean mustRun() {
+    boolean mustRun() {
       return this == DELIVERY || this == EVENTS;
     }
   }
@@ -57,6 +55,8 @@ class EngineThreads {
   EngineThreads() {
     timer = new ScheduledThreadPoolExecutor(1, daemons("idempotency-timer"));
     timer.setRemoveOnCancelPolicy(true);
+    // Now, when it can be refused: later, a timer would be set and nobody would look at it.
+    timer.prestartCoreThread();
     for (Work work : Work.values()) {
       ThreadPoolExecutor pool =
           new ThreadPoolExecutor(
@@ -85,46 +85,74 @@ class EngineThreads {
    * @return false if it will not run: the engine is closed, or no thread can be made
    */
   boolean run(Work work, Runnable task) {
-    Runnable safe = () -> runSafely(task);
+    Task safe = null;
     ThreadPoolExecutor pool = pools[work.ordinal()];
     try {
+      safe = new Task(task);
       pool.execute(safe);
       return true;
     } catch (RejectedExecutionException e) {
-      LOG.log(System.Logger.Level.DEBUG, "the engine is closed; {0} task not queued", work);
+      EngineLog.log(System.Logger.Level.DEBUG, "the engine is closed; {0} task not queued", work);
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.WARNING, "no new thread for " + work, e);
-      // It may be queued already, and the threads that are there can take it.
-      if (pool.getQueue().contains(safe)
-          || (pool.getPoolSize() > 0 && pool.getQueue().offer(safe))) {
+      EngineLog.thrown(System.Logger.Level.WARNING, "no new thread for " + work, e);
+      if (safe != null && isQueued(pool, safe)) {
         return true;
       }
     }
     if (work.mustRun()) {
-      safe.run();
+      runSafely(task);
       return true;
     }
     return false;
   }
 
+  /** What a pool runs. */
+  private record Task(Runnable body) implements Runnable {
+
+    @Override
+    public void run() {
+      runSafely(body);
+    }
+  }
+
+  /** It may be queued already, and the threads that are there can take it. */
+  private static boolean isQueued(ThreadPoolExecutor pool, Task task) {
+    try {
+      return pool.getQueue().contains(task)
+          || (pool.getPoolSize() > 0 && pool.getQueue().offer(task));
+    } catch (Throwable e) {
+      return false;
+    }
+  }
+
   /**
    * Runs on the timer thread, after a delay; not at all once closed. The task must be quick, and
-   * must touch neither the store nor the application.
+   * must touch neither the store nor the application. Throws nothing but an {@link Error}: who sets
+   * a timer that others depend on must have another way to come back to it.
    */
   Future<?> schedule(Duration delay, Runnable quickTask) {
     try {
       return timer.schedule(() -> runSafely(quickTask), delay.toNanos(), TimeUnit.NANOSECONDS);
     } catch (RejectedExecutionException e) {
-      LOG.log(System.Logger.Level.DEBUG, "the engine is closed; nothing is scheduled");
+      EngineLog.log(System.Logger.Level.DEBUG, "the engine is closed; nothing is scheduled");
       return CompletableFuture.completedFuture(null);
     }
+  }
+
+  /**
+   * Runs on the timer thread again and again until closed, under the terms of {@link #schedule}.
+   */
+  void every(Duration period, Runnable quickTask) {
+    Future<?> unused =
+        timer.scheduleWithFixedDelay(
+            () -> runSafely(quickTask), period.toNanos(), period.toNanos(), TimeUnit.NANOSECONDS);
   }
 
   static void runSafely(Runnable task) {
     try {
       task.run();
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.ERROR, "a task of the engine failed", e);
+      EngineLog.thrown(System.Logger.Level.ERROR, "a task of the engine failed", e);
     }
   }
 

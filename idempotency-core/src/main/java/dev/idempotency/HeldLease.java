@@ -128,7 +128,12 @@ final class HeldLease {
     if (engine.now() - bornNanos > lease.ttl().toNanos()) {
       lose("is not renewed any more: its handler has run for the whole TTL");
     } else if (queued.compareAndSet(false, true)) {
-      engine.renewals().enqueue(this);
+      try {
+        engine.renewals().enqueue(this);
+      } catch (Throwable e) {
+        queued.set(false);
+        throw e;
+      }
     }
   }
 
@@ -141,14 +146,17 @@ final class HeldLease {
   void renewed(RenewResult result) {
     Duration every = engine.config().renewEvery(lease.duration());
     if (result instanceof RenewResult.Renewed renewed) {
-      regain(renewed.lease());
-      renewAfter(every);
-    } else if (result instanceof RenewResult.Failed) {
+      try {
+        regain(renewed.lease());
+      } finally {
+        renewAfter(every);
+      }
+    } else if (result instanceof RenewResult.NotOwned) {
+      lose("is gone from the store: the key was taken over, forgotten or evicted");
+    } else {
       failing = true;
       Duration quarter = every.dividedBy(4);
       renewAfter(quarter.compareTo(PROBE) < 0 ? quarter : PROBE);
-    } else {
-      lose("is gone from the store: the key was taken over, forgotten or evicted");
     }
   }
 
@@ -189,6 +197,8 @@ final class HeldLease {
     }
     overdue = true;
     tell("ended because it could not be renewed in time; renewals go on");
+    // They do, even if it was their timer that could not be set.
+    renewNow();
   }
 
   private void tell(String how) {

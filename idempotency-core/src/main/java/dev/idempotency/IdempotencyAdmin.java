@@ -22,8 +22,6 @@ import java.util.Set;
  */
 public final class IdempotencyAdmin {
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyAdmin.class.getName());
-
   private final EngineParts engine;
 
   IdempotencyAdmin(EngineParts engine) {
@@ -55,7 +53,7 @@ public final class IdempotencyAdmin {
     if (!(engine.store().claim(takeover) instanceof Claim.Acquired acquired)) {
       return false;
     }
-    LOG.log(System.Logger.Level.INFO, "{0} was resolved by an operator", key);
+    EngineLog.log(System.Logger.Level.INFO, "{0} was resolved by an operator", key);
     if (outcome.isPresent()) {
       engine.store().complete(acquired.lease(), outcome.get());
     } else {
@@ -101,7 +99,7 @@ public final class IdempotencyAdmin {
             && found.state() == RecordState.ABANDONED
             && directory().resolve(digest, found.fence(), outcome);
     if (resolved) {
-      LOG.log(
+      EngineLog.log(
           System.Logger.Level.INFO, "the key with digest {0} was resolved by an operator", digest);
       engine.waiters().wake(digest);
     }
@@ -116,7 +114,7 @@ public final class IdempotencyAdmin {
    */
   public boolean forget(String digest) {
     boolean forgotten = directory().forget(digest);
-    LOG.log(
+    EngineLog.log(
         System.Logger.Level.WARNING,
         "the key with digest {0} was forgotten by an operator",
         digest);
@@ -152,7 +150,7 @@ public final class IdempotencyAdmin {
    */
   public boolean forget(IdempotencyKey key) {
     boolean forgotten = engine.store().forget(key);
-    LOG.log(System.Logger.Level.WARNING, "{0} was forgotten by an operator", key);
+    EngineLog.log(System.Logger.Level.WARNING, "{0} was forgotten by an operator", key);
     engine.waiters().wake(key);
     return forgotten;
   }

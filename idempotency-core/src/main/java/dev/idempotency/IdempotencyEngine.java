@@ -155,16 +155,18 @@ public final class IdempotencyEngine implements AutoCloseable {
     if (!gate.close()) {
       return;
     }
-    parts.waiters().close();
-    parts.backlog().beginDrain();
+    EngineThreads.runSafely(parts.waiters()::close);
+    EngineThreads.runSafely(parts.backlog()::beginDrain);
     long left = config().drainTimeout().toNanos();
     try {
       left = gate.awaitEmpty(left);
     } catch (InterruptedException e) {
       left = 0;
       Thread.currentThread().interrupt();
+    } finally {
+      long drained = left;
+      EngineThreads.runSafely(() -> parts.backlog().drain(drained));
+      parts.threads().close();
     }
-    parts.backlog().drain(left);
-    parts.threads().close();
   }
 }

@@ -3,6 +3,7 @@ package dev.idempotency;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
@@ -22,7 +23,6 @@ final class Lanes<T> {
 
   private static final int PARALLEL = 4;
   private static final Duration RETRY = Duration.ofMillis(100);
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
 
   private final EngineThreads threads;
   private final EngineThreads.Work kind;
@@ -68,7 +68,7 @@ final class Lanes<T> {
         return;
       }
       if (!threads.run(kind, this::run)) {
-        leave(failing);
+        leave(Optional.empty());
         Future<?> unused = threads.schedule(RETRY, this::start);
       }
     }
@@ -81,9 +81,14 @@ final class Lanes<T> {
       return true;
     }
 
-    private synchronized void leave(boolean nodeFails) {
+    /**
+     * Ends a run.
+     *
+     * @param nodeFails empty if it asked the node nothing
+     */
+    private synchronized void leave(Optional<Boolean> nodeFails) {
       running--;
-      failing = nodeFails;
+      failing = nodeFails.orElse(failing);
     }
 
     private void run() {
@@ -94,11 +99,13 @@ final class Lanes<T> {
           break;
         }
       }
-      boolean failed = false;
+      Optional<Boolean> failed = Optional.empty();
       try {
-        failed = !batch.isEmpty() && !work.test(batch);
+        if (!batch.isEmpty()) {
+          failed = Optional.of(!work.test(batch));
+        }
       } catch (Throwable e) {
-        LOG.log(System.Logger.Level.ERROR, "a batch of " + kind + " failed", e);
+        EngineLog.thrown(System.Logger.Level.ERROR, "a batch of " + kind + " failed", e);
       } finally {
         leave(failed);
         start();

@@ -8,13 +8,11 @@ import java.util.function.Consumer;
  */
 record ListenerGuard(IdempotencyListener listener) {
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
-
   void tell(Consumer<IdempotencyListener> event) {
     try {
       event.accept(listener);
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.WARNING, "the idempotency listener threw; ignored", e);
+      EngineLog.thrown(System.Logger.Level.WARNING, "the idempotency listener threw; ignored", e);
     }
   }
 }

@@ -23,7 +23,6 @@ final class NodeBacklog {
   private static final Duration FIRST_DELAY = Duration.ofMillis(100);
   private static final Duration LONGEST_DELAY = Duration.ofSeconds(5);
   private static final int FAILURES_PER_PASS = 3;
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
 
   private enum Attempt {
     DONE,
@@ -40,6 +39,12 @@ final class NodeBacklog {
   private final Consumer<Boolean> ended;
   private final ArrayDeque<PendingWrite> outcomes = new ArrayDeque<>();
   private final ArrayDeque<PendingWrite> releases = new ArrayDeque<>();
+
+  /** What the pass under way has tried, and nobody but it uses. */
+  private final List<PendingWrite> keptOutcomes = new ArrayList<>();
+
+  private final List<PendingWrite> keptReleases = new ArrayList<>();
+  private final Runnable pass = this::pass;
   private Duration delay = FIRST_DELAY;
   private @Nullable Future<?> scheduled;
   private boolean running;
@@ -73,11 +78,22 @@ final class NodeBacklog {
     return outcome ? outcomes : releases;
   }
 
-  private synchronized void schedule() {
+  /** Sets the timer of the next pass, if there should be one and is none. */
+  synchronized void schedule() {
     if (running || closed || scheduled != null || (outcomes.isEmpty() && releases.isEmpty())) {
       return;
     }
-    scheduled = threads.schedule(draining ? FIRST_DELAY : delay, this::start);
+    startAfter(draining ? FIRST_DELAY : delay);
+  }
+
+  /** Without a timer the writes wait for the heartbeat. */
+  private void startAfter(Duration pause) {
+    try {
+      scheduled = threads.schedule(pause, this::start);
+    } catch (Throwable e) {
+      EngineLog.thrown(
+          System.Logger.Level.ERROR, "a pass over the pending writes was not scheduled", e);
+    }
   }
 
   /** Begins a pass now, or another one after the present. */
@@ -87,8 +103,9 @@ final class NodeBacklog {
     if (!running && !(outcomes.isEmpty() && releases.isEmpty())) {
       if (scheduled != null) {
         scheduled.cancel(false);
+        scheduled = null;
       }
-      scheduled = threads.schedule(Duration.ZERO, this::start);
+      startAfter(Duration.ZERO);
     }
   }
 
@@ -103,15 +120,13 @@ final class NodeBacklog {
       return;
     }
     running = true;
-    if (!threads.run(EngineThreads.Work.WRITES, this::pass)) {
+    if (!threads.run(EngineThreads.Work.WRITES, pass)) {
       running = false;
       schedule();
     }
   }
 
   private void pass() {
-    List<PendingWrite> keptOutcomes = new ArrayList<>();
-    List<PendingWrite> keptReleases = new ArrayList<>();
     int failures = 0;
     boolean anyDone = false;
     boolean anyFailed = false;
@@ -137,14 +152,14 @@ final class NodeBacklog {
         failures += attempt == Attempt.FAILED ? 1 : 0;
       }
     } finally {
-      finish(keptOutcomes, keptReleases, anyFailed && !anyDone);
+      finish(anyFailed && !anyDone);
     }
   }
 
   private static void logBroken(PendingWrite write, Throwable e) {
     EngineThreads.runSafely(
         () ->
-            LOG.log(
+            EngineLog.thrown(
                 System.Logger.Level.ERROR,
                 "a pending write of key " + write.key().digestHex() + " threw; it is tried again",
                 e));
@@ -172,11 +187,12 @@ final class NodeBacklog {
     return Attempt.DONE;
   }
 
-  private void finish(
-      List<PendingWrite> keptOutcomes, List<PendingWrite> keptReleases, boolean onlyFailed) {
+  private void finish(boolean onlyFailed) {
     synchronized (this) {
       outcomes.addAll(keptOutcomes);
       releases.addAll(keptReleases);
+      keptOutcomes.clear();
+      keptReleases.clear();
       running = false;
       delay = onlyFailed && !again ? longer(delay) : FIRST_DELAY;
       again = false;

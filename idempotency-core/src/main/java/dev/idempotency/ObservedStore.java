@@ -131,6 +131,9 @@ final class ObservedStore implements IdempotencyStore {
   private <T> T observe(String verb, IdempotencyKey key, Supplier<T> call) {
     try {
       T answer = call.get();
+      if (answer == null) {
+        throw new NullPointerException("the store answered null");
+      }
       answered(key);
       return answer;
     } catch (StoreException e) {

@@ -4,6 +4,7 @@ import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import java.time.Duration;
+import java.util.Objects;
 
 /**
  * Finds out how an execution ended whose owner cannot say, for example by looking into the ledger.
@@ -40,7 +41,13 @@ public interface OutcomeResolver {
      *
      * @param outcome is recorded, and replayed to every retry
      */
-    record Completed(Outcome outcome) implements Resolution {}
+    record Completed(Outcome outcome) implements Resolution {
+
+      /** Never without an outcome. */
+      public Completed {
+        Objects.requireNonNull(outcome, "outcome");
+      }
+    }
 
     /**
      * It had no effect, and can have none any more: whatever still runs of it will fail. The key is

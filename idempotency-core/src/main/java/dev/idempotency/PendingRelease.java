@@ -11,8 +11,6 @@ import dev.idempotency.store.ReleaseResult;
  */
 final class PendingRelease implements PendingWrite {
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
-
   private final EngineParts engine;
   private final Lease lease;
   private final long giveUpAtNanos;
@@ -51,7 +49,7 @@ final class PendingRelease implements PendingWrite {
   /** Nothing ran, so nothing is lost but time: if the claim was made, its key is held. */
   @Override
   public void lost() {
-    LOG.log(
+    EngineLog.log(
         System.Logger.Level.WARNING,
         "not given back: if the claim of key {0} reached the store, the key is abandoned until its"
             + " TTL ends although nothing was executed; resolve it as not executed",

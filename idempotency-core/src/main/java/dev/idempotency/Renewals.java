@@ -20,8 +20,6 @@ final class Renewals {
   /** Large enough for ten thousand leases in few round trips, small enough for one reply. */
   private static final int BATCH = 128;
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
-
   private final IdempotencyStore store;
   private final EngineThreads threads;
   private final Lanes<HeldLease> lanes;
@@ -117,7 +115,7 @@ final class Renewals {
     } catch (StoreException e) {
       cause = e;
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.ERROR, "renewing leases failed; it is tried again", e);
+      EngineLog.thrown(System.Logger.Level.ERROR, "renewing leases failed; it is tried again", e);
       cause = unanswered("it threw " + e.getClass().getName());
     }
     return Collections.nCopies(leases.size(), new RenewResult.Failed(cause));

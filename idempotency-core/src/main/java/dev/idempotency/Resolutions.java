@@ -11,8 +11,6 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Resolutions {
 
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
-
   /** One ownership of a key: its end has one answer for everybody who asks meanwhile. */
   private record Ownership(IdempotencyKey key, long fence) {}
 
@@ -77,9 +75,10 @@ final class Resolutions {
       if (answer != null) {
         return answer;
       }
-      LOG.log(System.Logger.Level.WARNING, "the outcome resolver gave null; taken as unknown");
+      EngineLog.log(
+          System.Logger.Level.WARNING, "the outcome resolver gave null; taken as unknown");
     } catch (Throwable e) {
-      LOG.log(
+      EngineLog.thrown(
           System.Logger.Level.WARNING,
           "the outcome resolver failed for key "
               + unresolved.key().digestHex()

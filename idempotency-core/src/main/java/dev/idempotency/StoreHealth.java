@@ -44,7 +44,7 @@ final class StoreHealth {
     if (outage != null
         && !outage.over
         && outages.replace(node, outage, new Outage(outage.since, time.nanoTime(), true))) {
-      whenBack.forEach(listener -> listener.accept(node));
+      whenBack.forEach(listener -> EngineThreads.runSafely(() -> listener.accept(node)));
     }
   }
 

@@ -29,7 +29,6 @@ import org.jspecify.annotations.Nullable;
 final class Waiters {
 
   private static final int BATCH = 256;
-  private static final System.Logger LOG = System.getLogger(IdempotencyEngine.class.getName());
 
   private final IdempotencyStore store;
   private final EngineThreads threads;
@@ -156,13 +155,20 @@ final class Waiters {
   /** As {@link #wake(String)}, for a key that this process has ended. */
   void wake(IdempotencyKey key) {
     if (!awaited.isEmpty()) {
-      wake(key.digestHex());
+      EngineThreads.runSafely(() -> wake(key.digestHex()));
     }
   }
 
-  private void scheduleSweep() {
+  /** Sets the timer of the next sweep, if there should be one and is none. Quick. */
+  void scheduleSweep() {
     if (!awaited.isEmpty() && !closed && sweepScheduled.compareAndSet(false, true)) {
-      Future<?> unused = threads.schedule(sweepEvery, this::startSweep);
+      try {
+        Future<?> unused = threads.schedule(sweepEvery, this::startSweep);
+      } catch (Throwable e) {
+        // Else nothing would ever be swept again; the heartbeat sets it.
+        sweepScheduled.set(false);
+        throw e;
+      }
     }
   }
 
@@ -198,7 +204,7 @@ final class Waiters {
         sweepBatch(keys.subList(from, Math.min(from + BATCH, keys.size())));
       }
     } catch (StoreException e) {
-      LOG.log(System.Logger.Level.DEBUG, "waiters could not look; they go on waiting", e);
+      EngineLog.thrown(System.Logger.Level.DEBUG, "waiters could not look; they go on waiting", e);
     } finally {
       sweptNodes.remove(node);
     }

@@ -7,6 +7,7 @@ import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
@@ -17,6 +18,8 @@ import dev.idempotency.testing.TestClock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** One store that can fail, and engines on it whose threads and clock the test moves. */
@@ -76,7 +79,13 @@ abstract class EngineFixture {
 
   /** A claim of another process for {@link #TRANSFER}. */
   Lease claimElsewhere() {
-    Claim claim = store.claim(ClaimRequest.of(TRANSFER.key(), TRANSFER.fingerprint(), LEASE, TTL));
+    return claim(store, TRANSFER);
+  }
+
+  /** A claim of another process. */
+  static Lease claim(IdempotencyStore store, Operation operation) {
+    Claim claim =
+        store.claim(ClaimRequest.of(operation.key(), operation.fingerprint(), LEASE, TTL));
     return ((Claim.Acquired) claim).lease();
   }
 
@@ -107,6 +116,9 @@ abstract class EngineFixture {
 
     final List<String> names = new CopyOnWriteArrayList<>();
     final List<Decision> decisions = new CopyOnWriteArrayList<>();
+
+    /** Keys whose outcomes were reported as lost. */
+    final Set<IdempotencyKey> lost = ConcurrentHashMap.newKeySet();
 
     long count(String name) {
       return names.stream().filter(name::equals).count();
@@ -145,6 +157,7 @@ abstract class EngineFixture {
     @Override
     public void onOutcomeLost(IdempotencyKey key) {
       names.add("lost");
+      lost.add(key);
     }
 
     @Override

@@ -76,6 +76,30 @@ class ExecutionEndsTest extends EngineFixture {
   }
 
   @Test
+  void anEndWithoutAnOutcomeIsNoEnd() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    Outcome none = null;
+
+    assertThatThrownBy(() -> execution.complete(none)).isInstanceOf(NullPointerException.class);
+    assertThatThrownBy(() -> execution.inDoubt(none)).isInstanceOf(NullPointerException.class);
+
+    execution.complete(OUTCOME);
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+  }
+
+  @Test
+  void aResolverThatKnowsNoOutcomeOfACompletedExecutionDoesNotKnow() {
+    Outcome none = null;
+    IdempotencyEngine engine =
+        engine(config().resolver(unresolved -> new OutcomeResolver.Resolution.Completed(none)));
+
+    Completion completion = proceed(engine.begin(TRANSFER)).inDoubt();
+
+    assertThat(completion.status()).isEqualTo(Completion.Status.HELD);
+  }
+
+  @Test
   void anExecutionThatEndedInDoubtHasEnded() {
     OwnedExecution execution = proceed(engine(config()).begin(TRANSFER));
     execution.inDoubt();

@@ -8,17 +8,23 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
 
 /** The engine's threads as a queue that a test works off while it moves the clock. */
 final class ManualThreads extends EngineThreads {
 
-  private record Task(long due, long number, Runnable body, CompletableFuture<?> handle) {}
+  private record Task(
+      long due, long number, boolean timer, Runnable body, CompletableFuture<?> handle) {}
+
+  /** Called when a task or a timer is handed in; may throw, as an allocation may. */
+  volatile Consumer<String> onStep = what -> {};
 
   private final TestClock clock;
   private final PriorityQueue<Task> tasks =
       new PriorityQueue<>(Comparator.comparingLong(Task::due).thenComparingLong(Task::number));
   private final Set<Work> withoutThreads = EnumSet.noneOf(Work.class);
   private long count;
+  private boolean closed;
 
   ManualThreads(TestClock clock) {
     this.clock = clock;
@@ -35,18 +41,40 @@ final class ManualThreads extends EngineThreads {
 
   @Override
   synchronized boolean run(Work work, Runnable task) {
-    if (withoutThreads.contains(work)) {
-      return false;
+    boolean taken = !closed && !withoutThreads.contains(work);
+    if (taken) {
+      var unused = add(Duration.ZERO, false, task);
+    } else if (work.mustRun()) {
+      runSafely(task);
+      return true;
     }
-    Future<?> unused = schedule(Duration.ZERO, task);
-    return true;
+    return taken;
+  }
+
+  private synchronized CompletableFuture<?> add(Duration delay, boolean timer, Runnable task) {
+    CompletableFuture<?> handle = new CompletableFuture<>();
+    tasks.add(new Task(clock.nanoTime() + delay.toNanos(), count++, timer, task, handle));
+    return handle;
   }
 
   @Override
   synchronized Future<?> schedule(Duration delay, Runnable task) {
-    CompletableFuture<?> handle = new CompletableFuture<>();
-    tasks.add(new Task(clock.nanoTime() + delay.toNanos(), count++, task, handle));
+    onStep.accept("timer");
+    CompletableFuture<?> handle = closed ? new CompletableFuture<>() : add(delay, true, task);
+    onStep.accept("timer set");
     return handle;
+  }
+
+  @Override
+  void every(Duration period, Runnable task) {
+    var unused =
+        add(
+            period,
+            true,
+            () -> {
+              every(period, task);
+              task.run();
+            });
   }
 
   /** Moves the clock on, and runs on the way what becomes due, in order. */
@@ -65,6 +93,10 @@ final class ManualThreads extends EngineThreads {
     return !tasks.isEmpty() && tasks.peek().due() <= end ? tasks.poll() : null;
   }
 
+  /** Like the real ones: what was handed in still runs, and no timer does. */
   @Override
-  void close() {}
+  synchronized void close() {
+    closed = true;
+    tasks.removeIf(Task::timer);
+  }
 }

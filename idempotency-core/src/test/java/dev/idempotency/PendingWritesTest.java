@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.RecordState;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.FlakyStore;
 import dev.idempotency.testing.LoggedLines;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,6 +75,7 @@ class PendingWritesTest extends EngineFixture {
     try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
       running.get(1).complete(OUTCOME);
 
+      assertThat(log.lines()).anyMatch(line -> line.startsWith("SEVERE full: 1 writes wait"));
       assertThat(log.lines())
           .anyMatch(
               line ->
@@ -127,8 +130,8 @@ class PendingWritesTest extends EngineFixture {
 
     store.fault = FlakyStore.Fault.NONE;
 
-    Eventually.await("the outcome is stored", () -> events.names.contains("late RECORDED"));
-    assertThat(engine.pendingWrites()).isEqualTo(300);
+    Eventually.await("only the dead node's are left", () -> engine.pendingWrites() == 300);
+    assertThat(events.names).contains("late RECORDED");
     answersNever.countDown();
     engine.close();
   }
@@ -153,11 +156,9 @@ class PendingWritesTest extends EngineFixture {
       store.before = (verb, key) -> sneak(verb.equals("complete") ? thrown : null);
       try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
         threads.advance(Duration.ofSeconds(10));
-        assertThat(log.lines())
-            .anyMatch(
-                line ->
-                    line.startsWith("SEVERE a pending write of key")
-                        && line.contains(numbered(0).key().digestHex()));
+        // An exception of the store counts as no answer, of which the outage is told already.
+        assertThat(log.lines().stream().anyMatch(PendingWritesTest::tellsOfTheFirstWrite))
+            .isEqualTo(thrown instanceof Error);
       }
       assertThat(engine.pendingWrites()).isEqualTo(5);
     }
@@ -170,6 +171,11 @@ class PendingWritesTest extends EngineFixture {
     for (int i = 0; i < 5; i++) {
       assertThat(isCompleted(i)).isTrue();
     }
+  }
+
+  private static boolean tellsOfTheFirstWrite(String line) {
+    return line.startsWith("SEVERE a pending write of key")
+        && line.contains(numbered(0).key().digestHex());
   }
 
   private static void sneak(Throwable thrown) {
@@ -222,6 +228,28 @@ class PendingWritesTest extends EngineFixture {
     threads.advance(Duration.ofSeconds(10));
     assertThat(events.count("lost")).isEqualTo(2);
     assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void aStoreThatAnswersNothingHasNotRecorded() {
+    IdempotencyEngine engine =
+        IdempotencyEngine.create(answeringNullTo("complete"), config().build(), threads);
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+
+    assertThat(execution.complete(OUTCOME).status()).isEqualTo(Completion.Status.UNRECORDED);
+
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+  }
+
+  private IdempotencyStore answeringNullTo(String verb) {
+    return (IdempotencyStore)
+        Proxy.newProxyInstance(
+            getClass().getClassLoader(),
+            new Class<?>[] {IdempotencyStore.class},
+            (proxy, method, args) -> {
+              Object answer = method.invoke(store, args);
+              return method.getName().equals(verb) ? null : answer;
+            });
   }
 
   @Test

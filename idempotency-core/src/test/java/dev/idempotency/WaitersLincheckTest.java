@@ -54,6 +54,9 @@ class WaitersLincheckTest {
       return due;
     }
 
+    @Override
+    void every(Duration period, Runnable quickTask) {}
+
     /** Runs the sweep that is scheduled now. */
     void sweepIsDue() {
       runThose(timer -> timer.delay.compareTo(Duration.ofSeconds(1)) < 0);

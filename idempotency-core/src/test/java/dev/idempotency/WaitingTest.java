@@ -263,6 +263,27 @@ class WaitingTest extends EngineFixture {
   }
 
   @Test
+  void aBatchThatFailsForOneDamagedRecordIsLookedAtOneByOne() {
+    IdempotencyEngine engine = engine(config());
+    Lease elsewhere = claimElsewhere();
+    proceed(engine(config()).begin(numbered(1)));
+    CompletableFuture<Decision> waiter = engine.beginOrWait(TRANSFER, LONG);
+    CompletableFuture<Decision> other = engine.beginOrWait(numbered(1), LONG);
+    store.complete(elsewhere, OUTCOME);
+    store.before =
+        (verb, key) -> {
+          if (verb.equals("states")) {
+            throw storeException(StoreException.Reason.CORRUPT);
+          }
+        };
+
+    threads.advance(SWEEP);
+
+    assertReplays(now(waiter), OUTCOME);
+    assertThat(other).isNotDone();
+  }
+
+  @Test
   void oneUnreadableRecordFailsNoOtherOfABatchOfStates() {
     store.claim(ClaimRequest.of(TRANSFER.key(), TRANSFER.fingerprint(), LEASE, TTL));
     IdempotencyStore plain =
