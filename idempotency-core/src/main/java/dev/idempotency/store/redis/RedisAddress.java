@@ -118,6 +118,10 @@ record RedisAddress(
       case "redis", "rediss" -> Kind.STANDALONE;
       case "redis-cluster", "rediss-cluster" -> Kind.CLUSTER;
       case "redis-sentinel", "rediss-sentinel" -> Kind.SENTINEL;
+      case "unix", "redis+unix", "redis-socket" ->
+          throw refused(
+              "names a Unix socket, which Java's Socket cannot open; give client(...) a Jedis"
+                  + " client whose JedisSocketFactory can (junixsocket has one)");
       default -> throw refused("has scheme '" + scheme + "'");
     };
   }
@@ -215,6 +219,18 @@ record RedisAddress(
 
   private static IllegalArgumentException refused(String why) {
     return new IllegalArgumentException("Redis address " + why + "; " + FORMS);
+  }
+
+  /** What to check where Jedis does not say why it cannot connect. */
+  String hint() {
+    return kind == Kind.SENTINEL
+        ? "; check that the Sentinels are up, that they "
+            + (tls ? "" : "do not ")
+            + "speak TLS, and "
+            + SENTINEL_USER
+            + " and "
+            + SENTINEL_PASSWORD
+        : "";
   }
 
   /** Shows kind and nodes only. */

@@ -368,7 +368,13 @@ public final class RedisStoreBuilder {
     } catch (StoreException e) {
       String reason =
           Unfit.reason(null, keySpace(), e)
-              .orElse("cannot connect to " + connector.address() + ": " + e.getMessage());
+              .orElseGet(
+                  () ->
+                      "cannot connect to "
+                          + connector.address()
+                          + ": "
+                          + e.getMessage()
+                          + connector.address().hint());
       throw new IllegalStateException(reason, e);
     }
   }

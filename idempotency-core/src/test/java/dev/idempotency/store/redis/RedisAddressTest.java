@@ -42,6 +42,9 @@ class RedisAddressTest {
           redis://:a%zz@h:1                  | percent-encodes
           redis:h:6379                       | is not a URI with a scheme
           http://h:80                        | has scheme 'http'
+          unix:///run/redis.sock             | give client(...) a Jedis client
+          redis+unix:///run/redis.sock?db=1  | give client(...) a Jedis client
+          redis-socket:///run/redis.sock     | give client(...) a Jedis client
           redis-sentinel://h:26379           | needs the primary's name
           redis-sentinel://h:26379/          | needs the primary's name
           """)

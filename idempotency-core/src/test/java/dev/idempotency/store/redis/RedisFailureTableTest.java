@@ -211,6 +211,21 @@ class RedisFailureTableTest extends RedisFixture {
         () -> "CONFIG-FOR-OPERATORS".getBytes(UTF_8), "SET", "maxmemory-policy", policy);
   }
 
+  /** A step of the clock takes from what is left of every TTL; here of one. */
+  @Test
+  void clockOfRedisStepsForwardPastALease() {
+    try (Server owner = atRedis(config());
+        Server other = atRedis(config())) {
+      OwnedExecution running = owner.run(key);
+
+      direct.pexpire(redisKey(key), TTL.minus(LEASE).minusSeconds(8).toMillis());
+
+      assertThat(other.begin(key)).isInstanceOf(Decision.Abandoned.class);
+      assertThat(running.complete(OUTCOME).status()).isEqualTo(Completion.Status.RECORDED);
+      other.assertReplays(key, OUTCOME);
+    }
+  }
+
   @Test
   void scriptFlush() throws Exception {
     new StoreLoad(store, direct).during(() -> direct.scriptFlush("any"));

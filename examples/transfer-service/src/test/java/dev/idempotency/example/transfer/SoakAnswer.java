@@ -51,6 +51,11 @@ record SoakAnswer(Kind kind, String result) {
     return new SoakAnswer(kind, "");
   }
 
+  private static SoakAnswer failed(String answer) {
+    System.err.println("an answer that the soak does not know: " + answer);
+    return of(Kind.FAILED);
+  }
+
   boolean succeeded() {
     return kind == Kind.EXECUTED || kind == Kind.REPLAYED;
   }
@@ -87,13 +92,16 @@ record SoakAnswer(Kind kind, String result) {
                   + response.body());
       case 409 -> of(HttpCaller.isInFlight(response) ? Kind.IN_FLIGHT : Kind.OUTCOME_UNKNOWN);
       case 422 -> of(Kind.MISMATCH);
-      case 500 -> of(response.body().contains("in-doubt") ? Kind.IN_DOUBT : Kind.FAILED);
+      case 500 ->
+          response.body().contains("in-doubt")
+              ? of(Kind.IN_DOUBT)
+              : failed(response.statusCode() + " " + response.body());
       case 503 ->
           of(
               response.body().contains("store-unavailable")
                   ? Kind.STORE_UNAVAILABLE
                   : Kind.LEDGER_UNAVAILABLE);
-      default -> of(Kind.FAILED);
+      default -> failed(response.statusCode() + " " + response.body());
     };
   }
 
@@ -123,8 +131,9 @@ record SoakAnswer(Kind kind, String result) {
                     ? Kind.STORE_UNAVAILABLE
                     : text.contains("the ledger") ? Kind.LEDGER_UNAVAILABLE : Kind.NO_ANSWER);
         case DEADLINE_EXCEEDED, CANCELLED -> of(Kind.NO_ANSWER);
-        case UNKNOWN -> of(text.contains("transfer") ? Kind.IN_DOUBT : Kind.FAILED);
-        default -> of(Kind.FAILED);
+        case UNKNOWN ->
+            text.contains("transfer") ? of(Kind.IN_DOUBT) : failed(e.getStatus().toString());
+        default -> failed(e.getStatus().toString());
       };
     }
   }
