@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -23,6 +25,7 @@ class DocsSnippetsTest {
   private static final Path ROOT = Path.of("..", "..");
   private static final Pattern SNIPPET =
       Pattern.compile("```(java|proto)\\n(.*?)```", Pattern.DOTALL);
+  private static final Pattern TEST_NAME = Pattern.compile("`([A-Z][a-z]\\w*(?:Test|IT))`");
 
   @Test
   void theEngineIsMadeInTwoLines() {
@@ -48,6 +51,28 @@ class DocsSnippetsTest {
 
     assertThat(snippets).hasSizeGreaterThanOrEqualTo(5);
     assertThat(snippets).allSatisfy(snippet -> assertThat(compiled).contains(flat(snippet)));
+  }
+
+  /** A page that says what holds it must not name what was renamed since. */
+  @Test
+  void everyTestThatAPageNamesExists() throws IOException {
+    Set<String> named = new TreeSet<>();
+    for (Path page : pages()) {
+      TEST_NAME
+          .matcher(Files.readString(page))
+          .results()
+          .forEach(result -> named.add(result.group(1) + ".java"));
+    }
+    Set<String> existing;
+    try (Stream<Path> files = Files.walk(ROOT)) {
+      existing =
+          files
+              .filter(file -> file.toString().matches(".*/src/test/.*\\.java"))
+              .map(file -> file.getFileName().toString())
+              .collect(Collectors.toSet());
+    }
+
+    assertThat(named).hasSizeGreaterThan(20).isSubsetOf(existing);
   }
 
   private static List<Path> pages() throws IOException {
