@@ -55,7 +55,9 @@ class StoreFailureTableTest extends RedisFixture {
   @ParameterizedTest
   @EnumSource
   void claimsRequestOrReplyLost(LostClaim lost) {
-    try (Server server = behindProxy(config());
+    // With attempts to spare: not the time is tested, and the machine may be busy.
+    RedisStoreBuilder patient = at(proxy.uri()).attempts(5).callTimeout(Duration.ofMinutes(1));
+    try (Server server = new Server(patient, config());
         Server other = atRedis(config())) {
       proxy.once(lost.direction, "SET", lost.action);
 
