@@ -237,7 +237,10 @@ final class Claims {
     OutcomeResolver.Unresolved question =
         new OutcomeResolver.Unresolved(
             operation.key(),
-            abandoned.fingerprint(),
+            // The same, with its forms under other secrets, by which a ledger may know it.
+            operation.fingerprint().compare(abandoned.fingerprint()) == Fingerprint.Comparison.SAME
+                ? operation.fingerprint()
+                : abandoned.fingerprint(),
             abandoned.fence(),
             abandoned.attempt(),
             abandoned.since());

@@ -17,7 +17,7 @@ final class DownstreamKey {
   static String of(IdempotencyKey key, String purpose) {
     try {
       MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-      sha256.update(key.digest());
+      sha256.update(key.downstreamSeed());
       ByteBuffer digest = ByteBuffer.wrap(sha256.digest(purpose.getBytes(UTF_8)));
       long high = (digest.getLong() & ~0xF000L) | 0x8000L;
       long low = (digest.getLong() & 0x3FFF_FFFF_FFFF_FFFFL) | 0x8000_0000_0000_0000L;

@@ -30,7 +30,7 @@ public final class IdempotencyAdmin {
 
   /** What stands for a key; empty if nothing does. Changes nothing. */
   public Optional<StoredRecord> find(IdempotencyKey key) {
-    return engine.store().find(List.of(key)).get(0);
+    return engine.store().find(List.of(keyed(key))).get(0);
   }
 
   /**
@@ -41,7 +41,8 @@ public final class IdempotencyAdmin {
    * @return whether it was done; false if the key is not abandoned (any more)
    * @throws IllegalArgumentException for any other resolution
    */
-  public boolean resolve(IdempotencyKey key, OutcomeResolver.Resolution resolution) {
+  public boolean resolve(IdempotencyKey clientKey, OutcomeResolver.Resolution resolution) {
+    IdempotencyKey key = keyed(clientKey);
     Optional<Outcome> outcome = requireDecided(resolution);
     if (!(find(key).orElse(null) instanceof StoredRecord.Abandoned abandoned)) {
       return false;
@@ -122,6 +123,67 @@ public final class IdempotencyAdmin {
     return forgotten;
   }
 
+  /**
+   * Lists the records of one caller, part by part.
+   *
+   * @param scope as its requests had it
+   * @param cursor {@link RecordDirectory#START}, or {@link RecordPage#next()} of the part before
+   * @param limit about how many records at most, 1 to {@link RecordDirectory#MAX_PAGE}
+   * @throws UnsupportedOperationException if the store has no {@link RecordDirectory}, or does not
+   *     know whose records are: the Redis store needs secrets for that
+   */
+  public RecordPage listOfScope(String scope, String cursor, int limit) {
+    return directory().listOfScope(scope, cursor, limit);
+  }
+
+  /**
+   * Erases the outcomes of one caller, for example because a person asks for it. What remains of
+   * each record until it expires says that its key was used, and not whose it was or what came of
+   * it; retries are told that the operation ran and that its result is not kept. An outcome that
+   * waits to be stored, or is sent a second time, does not come back.
+   *
+   * <p>Records without an outcome (in flight, abandoned) hold nothing of the caller but MACs, and
+   * stay; their outcomes may come later. Looks at all records of the store, part by part.
+   *
+   * @param scope as its requests had it
+   * @throws UnsupportedOperationException as {@link #listOfScope}
+   */
+  public ErasedScope forgetScope(String scope) {
+    long erased = 0;
+    long open = 0;
+    Optional<String> cursor = Optional.of(RecordDirectory.START);
+    while (cursor.isPresent()) {
+      RecordPage page = directory().listOfScope(scope, cursor.get(), RecordDirectory.MAX_PAGE);
+      for (RecordSummary each : page.records()) {
+        if (each.state() == RecordState.COMPLETED && directory().erase(each.digest())) {
+          erased++;
+        } else if (each.state() == RecordState.IN_FLIGHT || each.state() == RecordState.ABANDONED) {
+          open++;
+        }
+      }
+      cursor = page.next();
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "the outcomes of a scope were erased by an operator: {0} erased, {1} without an outcome"
+            + " yet",
+        erased,
+        open);
+    return new ErasedScope(erased, open);
+  }
+
+  /**
+   * What {@link #forgetScope} did.
+   *
+   * @param erased outcomes
+   * @param open records in flight or abandoned, whose outcomes may still come: ask again for them
+   */
+  public record ErasedScope(long erased, long open) {}
+
+  private IdempotencyKey keyed(IdempotencyKey key) {
+    return engine.store().secrets().keyed(key, engine.config().timeSource().now());
+  }
+
   private RecordDirectory directory() {
     return engine
         .store()
@@ -148,7 +210,8 @@ public final class IdempotencyAdmin {
    *
    * @return whether there was one
    */
-  public boolean forget(IdempotencyKey key) {
+  public boolean forget(IdempotencyKey clientKey) {
+    IdempotencyKey key = keyed(clientKey);
     boolean forgotten = engine.store().forget(key);
     EngineLog.log(System.Logger.Level.WARNING, "{0} was forgotten by an operator", key);
     engine.waiters().wake(key);

@@ -1,6 +1,8 @@
 package dev.idempotency;
 
+import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
+import dev.idempotency.store.KeySecrets;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 
@@ -88,7 +90,15 @@ public final class IdempotencyEngine implements AutoCloseable {
    * @throws IllegalArgumentException if the operation's lease and TTL do not fit together
    */
   public Decision begin(Operation operation) {
-    return claims.tell(operation, claims.decide(operation, false));
+    Operation keyed = keyed(operation);
+    return claims.tell(keyed, claims.decide(keyed, false));
+  }
+
+  /** From here on the operation is known by digests under the secrets of the store. */
+  private Operation keyed(Operation operation) {
+    KeySecrets secrets = parts.store().secrets();
+    IdempotencyKey key = secrets.keyed(operation.key(), config().timeSource().now());
+    return operation.withKey(key, secrets.keyed(key, operation.fingerprint()));
   }
 
   /**
@@ -104,7 +114,8 @@ public final class IdempotencyEngine implements AutoCloseable {
    *     it does not wait
    * @throws IllegalArgumentException if the operation's lease and TTL do not fit together
    */
-  public CompletableFuture<Decision> beginOrWait(Operation operation, Duration atMost) {
+  public CompletableFuture<Decision> beginOrWait(Operation request, Duration atMost) {
+    Operation operation = keyed(request);
     CompletableFuture<Decision> result = new CompletableFuture<>();
     Duration bounded =
         atMost.compareTo(IdempotencyConfig.LONGEST) < 0 ? atMost : IdempotencyConfig.LONGEST;

@@ -5,6 +5,7 @@ import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.CompleteResult;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
+import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.RecordDirectory;
@@ -85,6 +86,11 @@ final class ObservedStore implements IdempotencyStore {
   @Override
   public Optional<RecordDirectory> directory() {
     return store.directory();
+  }
+
+  @Override
+  public KeySecrets secrets() {
+    return store.secrets();
   }
 
   @Override

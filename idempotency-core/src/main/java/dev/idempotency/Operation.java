@@ -81,6 +81,11 @@ public final class Operation {
     return Optional.ofNullable(firstSent);
   }
 
+  /** With the key and the fingerprint as a store may see them. */
+  Operation withKey(IdempotencyKey keyed, Fingerprint digested) {
+    return new Operation(keyed, digested, ttl, lease, inDoubt, firstSent);
+  }
+
   /** With a record of that life; the bounds of {@link IdempotencyConfig.Builder#ttl} hold. */
   public Operation withTtl(Duration duration) {
     return new Operation(key, fingerprint, duration, lease, inDoubt, firstSent);

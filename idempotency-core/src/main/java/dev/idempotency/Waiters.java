@@ -6,6 +6,7 @@ import dev.idempotency.store.RecordState;
 import dev.idempotency.store.StoreException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -155,7 +156,8 @@ final class Waiters {
   /** As {@link #wake(String)}, for a key that this process has ended. */
   void wake(IdempotencyKey key) {
     if (!awaited.isEmpty()) {
-      EngineThreads.runSafely(() -> wake(key.digestHex()));
+      EngineThreads.runSafely(
+          () -> key.digests().forEach(digest -> wake(HexFormat.of().formatHex(digest))));
     }
   }
 

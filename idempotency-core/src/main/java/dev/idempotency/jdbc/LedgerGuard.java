@@ -10,6 +10,7 @@ import java.sql.SQLTransactionRollbackException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import javax.sql.DataSource;
@@ -84,7 +85,12 @@ public final class LedgerGuard {
 
   private LedgerGuard(LedgerGuardSettings settings) {
     this.settings = settings;
-    this.table = new LedgerTable(settings.table(), settings.waitAtMost());
+    this.table =
+        new LedgerTable(
+            settings.table(),
+            settings.waitAtMost(),
+            new LedgerOutcomes(
+                settings.maxOutcomeBytes(), settings.encryption(), settings.timeSource()));
   }
 
   /** A guard on the table that the settings name. Touches no database. */
@@ -164,12 +170,14 @@ public final class LedgerGuard {
     settings.retention().ifPresent(retention -> checkOutlives(retention, execution));
     IdempotencyKey key = execution.key();
     Recorded row = new Recorded(execution.fence(), execution.fingerprint(), outcome, now());
-    if (table.insert(connection, key, row)) {
+    Optional<byte[]> taken = table.insert(connection, key, row);
+    if (taken.isEmpty()) {
       return;
     }
+    // Not by the key: under another of its digests this transaction may have inserted a row itself.
     Recorded standing =
         table
-            .findLatest(connection, key)
+            .findLatest(connection, taken.get())
             .orElseThrow(
                 () ->
                     new SQLTransactionRollbackException(
@@ -198,7 +206,79 @@ public final class LedgerGuard {
    * operators.
    */
   public Optional<Recorded> find(Connection connection, IdempotencyKey key) throws SQLException {
-    return table.find(connection, key);
+    return table.find(connection, keyed(key)).stream().findFirst();
+  }
+
+  private IdempotencyKey keyed(IdempotencyKey key) {
+    return settings.secrets().keyed(key, settings.timeSource().now());
+  }
+
+  /**
+   * Takes the outcome of a key away, in the connection's open transaction. Its row stays, so that
+   * the key does not run again; a retry is answered that it ran, without the result.
+   *
+   * @return whether there was an outcome
+   */
+  public boolean erase(Connection connection, IdempotencyKey key) throws SQLException {
+    return table.erase(connection, keyed(key).digests()) > 0;
+  }
+
+  /**
+   * Takes the outcomes of one caller away, and what says that they were this caller's; as {@link
+   * dev.idempotency.IdempotencyAdmin#forgetScope} does in the store. Reads the digests of all rows,
+   * batch by batch, each in a transaction of its own.
+   *
+   * @param scope as the requests had it
+   * @param batchSize rows in one transaction, 1 to {@value #MAX_BATCH}
+   * @return how many outcomes were erased
+   * @throws IllegalStateException without {@link LedgerGuardSettings.Builder#secrets}: no row says
+   *     whose it is then
+   */
+  public long forgetScope(DataSource dataSource, String scope, int batchSize) throws SQLException {
+    if (!settings.secrets().isKeyed()) {
+      throw new IllegalStateException(
+          "without secrets no row of the ledger says whose it is; give the settings the secrets of"
+              + " the store");
+    }
+    checkBatch(batchSize);
+    long erased = 0;
+    byte[] last = new byte[0];
+    List<LedgerTable.Tagged> batch;
+    do {
+      try (Connection connection = dataSource.getConnection()) {
+        batch = table.after(connection, last, batchSize);
+        erased += inTransaction(connection, eraseOf(scope, batch));
+        last = batch.isEmpty() ? last : batch.get(batch.size() - 1).digest();
+      }
+    } while (batch.size() == batchSize);
+    return erased;
+  }
+
+  @FunctionalInterface
+  private interface Work {
+    int in(Connection connection) throws SQLException;
+  }
+
+  private Work eraseOf(String scope, List<LedgerTable.Tagged> rows) {
+    List<byte[]> own =
+        rows.stream()
+            .filter(row -> settings.secrets().isOfScope(row.digest(), row.scopeTag(), scope))
+            .map(LedgerTable.Tagged::digest)
+            .toList();
+    return connection -> own.isEmpty() ? 0 : table.erase(connection, own);
+  }
+
+  private static int inTransaction(Connection connection, Work work) throws SQLException {
+    boolean autoCommit = connection.getAutoCommit();
+    connection.setAutoCommit(false);
+    try {
+      int done = work.in(connection);
+      connection.commit();
+      return done;
+    } finally {
+      connection.rollback();
+      connection.setAutoCommit(autoCommit);
+    }
   }
 
   /**
@@ -221,6 +301,19 @@ public final class LedgerGuard {
   public OutcomeResolver resolver(
       DataSource dataSource, Function<? super Recorded, Outcome> toOutcome) {
     return new LedgerResolver(table, dataSource, toOutcome);
+  }
+
+  /**
+   * Purges by itself: now, and again and again until it is closed.
+   *
+   * @param dataSource of the ledger
+   * @param every pause between two purges, 1 min to 1 day
+   * @return close it when the application stops
+   * @throws IllegalStateException if no retention is set: rows are kept for ever
+   */
+  public LedgerPurge startPurge(DataSource dataSource, Duration every) {
+    requireRetention();
+    return LedgerPurge.start(this, dataSource, every);
   }
 
   /**
@@ -261,19 +354,26 @@ public final class LedgerGuard {
    * @throws IllegalStateException if no retention is set: rows are kept for ever
    */
   public int purgeBatch(Connection connection, int batchSize) throws SQLException {
-    Duration retention =
-        settings
-            .retention()
-            .orElseThrow(
-                () ->
-                    new IllegalStateException(
-                        "the ledger guard keeps its rows for ever; set a retention in its settings"
-                            + " to purge"));
+    Duration retention = requireRetention();
+    checkBatch(batchSize);
+    return table.deleteOldest(connection, now().minus(retention), batchSize);
+  }
+
+  private Duration requireRetention() {
+    return settings
+        .retention()
+        .orElseThrow(
+            () ->
+                new IllegalStateException(
+                    "the ledger guard keeps its rows for ever; set a retention in its settings to"
+                        + " purge"));
+  }
+
+  private static void checkBatch(int batchSize) {
     if (batchSize < 1 || batchSize > MAX_BATCH) {
       throw new IllegalArgumentException(
           "batchSize must be 1 to " + MAX_BATCH + ", but is " + batchSize);
     }
-    return table.deleteOldest(connection, now().minus(retention), batchSize);
   }
 
   private Instant now() {

@@ -1,5 +1,7 @@
 package dev.idempotency.jdbc;
 
+import dev.idempotency.store.KeySecrets;
+import dev.idempotency.store.PayloadEncryption;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
 import java.util.Optional;
@@ -20,6 +22,8 @@ public final class LedgerGuardSettings {
   private final Duration waitAtMost;
   private final int maxOutcomeBytes;
   private final @Nullable Duration retention;
+  private final @Nullable PayloadEncryption encryption;
+  private final KeySecrets secrets;
   private final TimeSource timeSource;
 
   private LedgerGuardSettings(Builder builder) {
@@ -27,6 +31,8 @@ public final class LedgerGuardSettings {
     this.waitAtMost = builder.waitAtMost;
     this.maxOutcomeBytes = builder.maxOutcomeBytes;
     this.retention = builder.retention;
+    this.encryption = builder.encryption;
+    this.secrets = builder.secrets;
     this.timeSource = builder.timeSource;
   }
 
@@ -60,6 +66,14 @@ public final class LedgerGuardSettings {
     return Optional.ofNullable(retention);
   }
 
+  @Nullable PayloadEncryption encryption() {
+    return encryption;
+  }
+
+  KeySecrets secrets() {
+    return secrets;
+  }
+
   TimeSource timeSource() {
     return timeSource;
   }
@@ -71,6 +85,8 @@ public final class LedgerGuardSettings {
     private Duration waitAtMost = Duration.ofSeconds(10);
     private int maxOutcomeBytes = (1024 + 64) * 1024;
     private @Nullable Duration retention;
+    private @Nullable PayloadEncryption encryption;
+    private KeySecrets secrets = KeySecrets.none();
     private TimeSource timeSource = TimeSource.system();
 
     private Builder() {}
@@ -135,6 +151,25 @@ public final class LedgerGuardSettings {
             "retention must be at least 1 minute, but is " + duration);
       }
       this.retention = duration;
+      return this;
+    }
+
+    /**
+     * Encrypts outcomes, as in the store; default none. Its reading keys, and what it accepts in
+     * clear, must last as long as rows do: {@link #retention}.
+     */
+    public Builder encryption(PayloadEncryption keys) {
+      this.encryption = keys;
+      return this;
+    }
+
+    /**
+     * The secrets of the store, for what operators ask by key or by scope ({@link
+     * LedgerGuard#find}, {@link LedgerGuard#erase}, {@link LedgerGuard#forgetScope}); default none.
+     * What the engine asks comes with its digests.
+     */
+    public Builder secrets(KeySecrets ofApplication) {
+      this.secrets = ofApplication;
       return this;
     }
 

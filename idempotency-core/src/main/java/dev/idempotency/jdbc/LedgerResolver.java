@@ -31,11 +31,13 @@ final class LedgerResolver implements OutcomeResolver {
   @Override
   public Resolution resolve(Unresolved unresolved) {
     Optional<Recorded> recorded;
-    try (Connection connection = dataSource.getConnection()) {
+    try (Connection connection = connect()) {
       recorded = read(connection, unresolved);
     } catch (SQLException e) {
+      SQLException shown = JdbcErrors.shown(e);
       throw new IllegalStateException(
-          "the ledger could not be read for " + unresolved.key() + ": " + e.getMessage(), e);
+          "the ledger could not be read for " + unresolved.key() + ": " + shown.getMessage(),
+          shown);
     }
     if (recorded.isEmpty()) {
       return new Resolution.NotExecuted();
@@ -43,6 +45,15 @@ final class LedgerResolver implements OutcomeResolver {
     return recorded.get().isOfAnotherThan(unresolved.fingerprint())
         ? new Resolution.KeyReused()
         : new Resolution.Completed(toOutcome.apply(recorded.get()));
+  }
+
+  private Connection connect() throws SQLException {
+    try {
+      return dataSource.getConnection();
+    } catch (RuntimeException e) {
+      // Pools throw their own, with the address in it.
+      throw JdbcErrors.shown(e);
+    }
   }
 
   private Optional<Recorded> read(Connection connection, Unresolved unresolved)
@@ -53,7 +64,7 @@ final class LedgerResolver implements OutcomeResolver {
               + " later; give the resolver a DataSource at READ COMMITTED");
     }
     try {
-      return table.find(connection, unresolved.key());
+      return Recorded.answering(table.find(connection, unresolved.key()), unresolved.fingerprint());
     } finally {
       if (!connection.getAutoCommit()) {
         connection.rollback();

@@ -11,6 +11,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -21,12 +22,16 @@ import java.util.Optional;
  */
 final class LedgerTable {
 
+  private static final int SCOPE_TAG_LENGTH = 16;
+
   private final String name;
   private final Duration waitAtMost;
+  private final LedgerOutcomes outcomes;
 
-  LedgerTable(String name, Duration waitAtMost) {
+  LedgerTable(String name, Duration waitAtMost, LedgerOutcomes outcomes) {
     this.name = name;
     this.waitAtMost = waitAtMost;
+    this.outcomes = outcomes;
   }
 
   String ddl(LedgerDialect dialect) {
@@ -48,24 +53,52 @@ final class LedgerTable {
     }
   }
 
-  /** False if the key has a row already. Waits for transactions that are about to insert it. */
-  boolean insert(Connection connection, IdempotencyKey key, Recorded row) throws SQLException {
+  /**
+   * Inserts a row for each digest of the key, in their own order, so that two processes with
+   * different secrets collide whichever of them is current, and do not deadlock. Waits for
+   * transactions that are about to insert it.
+   *
+   * @return the digest that has a row already; empty if all were inserted
+   */
+  Optional<byte[]> insert(Connection connection, IdempotencyKey key, Recorded row)
+      throws SQLException {
+    List<Integer> order = new ArrayList<>();
+    List<byte[]> digests = key.digests();
+    for (int i = 0; i < digests.size(); i++) {
+      order.add(i);
+    }
+    order.sort((one, other) -> Arrays.compare(digests.get(one), digests.get(other)));
+    for (int i : order) {
+      Recorded form =
+          new Recorded(row.fence(), row.fingerprint().under(i), row.outcome(), row.recordedAt());
+      if (!insertOne(connection, key.under(i), form)) {
+        return Optional.of(digests.get(i));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private boolean insertOne(Connection connection, IdempotencyKey key, Recorded row)
+      throws SQLException {
     LedgerDialect dialect = LedgerDialect.of(connection);
+    byte[] digest = key.digest();
+    LedgerOutcomes.Stored stored = outcomes.stored(digest, row);
     String sql =
         "INSERT INTO "
             + name
-            + " (key_digest, fence, fingerprint, outcome_format, tombstone, outcome, recorded_at)"
-            + " VALUES (?, ?, ?, ?, ?, ?, ?)"
+            + " (key_digest, fence, fingerprint, outcome_format, tombstone, outcome, recorded_at,"
+            + " scope_tag) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             + dialect.onConflict();
     try (PreparedStatement insert = connection.prepareStatement(sql)) {
       dialect.bound(insert, waitAtMost);
-      insert.setBytes(1, key.digest());
+      insert.setBytes(1, digest);
       insert.setLong(2, row.fence());
       insert.setBytes(3, row.fingerprint().toBytes());
-      insert.setString(4, row.outcome().format());
-      insert.setBoolean(5, row.outcome().isTombstone());
-      insert.setBytes(6, row.outcome().toBytes());
+      insert.setString(4, stored.format());
+      insert.setBoolean(5, stored.tombstone());
+      insert.setBytes(6, stored.bytes());
       insert.setLong(7, row.recordedAt().toEpochMilli());
+      insert.setBytes(8, key.scopeTag());
       return insert.executeUpdate() == 1;
     } catch (SQLException e) {
       if (dialect.isDuplicateKey(e)) {
@@ -75,44 +108,102 @@ final class LedgerTable {
     }
   }
 
-  /** What this transaction's view of the table holds. */
-  Optional<Recorded> find(Connection connection, IdempotencyKey key) throws SQLException {
-    return find(connection, LedgerDialect.of(connection), key, "");
+  /** What this transaction's view of the table holds, under each digest of the key. */
+  List<Recorded> find(Connection connection, IdempotencyKey key) throws SQLException {
+    return find(connection, LedgerDialect.of(connection), key.digests(), "");
   }
 
   /** What was committed last, as far as the isolation level lets this transaction see it. */
-  Optional<Recorded> findLatest(Connection connection, IdempotencyKey key) throws SQLException {
+  Optional<Recorded> findLatest(Connection connection, byte[] digest) throws SQLException {
     LedgerDialect dialect = LedgerDialect.of(connection);
-    return find(connection, dialect, key, dialect.latest());
+    return find(connection, dialect, List.of(digest), dialect.latest()).stream().findFirst();
   }
 
-  private Optional<Recorded> find(
-      Connection connection, LedgerDialect dialect, IdempotencyKey key, String suffix)
+  private List<Recorded> find(
+      Connection connection, LedgerDialect dialect, List<byte[]> digests, String suffix)
       throws SQLException {
     String sql =
         "SELECT fence, fingerprint, outcome_format, tombstone, outcome, recorded_at FROM "
             + name
             + " WHERE key_digest = ?"
             + suffix;
+    List<Recorded> found = new ArrayList<>();
     try (PreparedStatement select = connection.prepareStatement(sql)) {
       dialect.bound(select, waitAtMost);
-      select.setBytes(1, key.digest());
-      try (ResultSet row = select.executeQuery()) {
-        return row.next() ? Optional.of(read(row)) : Optional.empty();
+      for (byte[] digest : digests) {
+        select.setBytes(1, digest);
+        try (ResultSet row = select.executeQuery()) {
+          if (row.next()) {
+            found.add(read(digest, row));
+          }
+        }
       }
     }
+    return found;
   }
 
-  private static Recorded read(ResultSet row) throws SQLException {
-    String format = row.getString(3);
-    byte[] bytes = row.getBytes(5);
-    Outcome outcome =
-        row.getBoolean(4) ? Outcome.tombstone(format, bytes) : Outcome.of(format, bytes);
+  private Recorded read(byte[] digest, ResultSet row) throws SQLException {
+    LedgerOutcomes.Stored stored =
+        new LedgerOutcomes.Stored(row.getString(3), row.getBoolean(4), row.getBytes(5));
+    Recorded head =
+        new Recorded(
+            row.getLong(1),
+            Fingerprint.of(row.getBytes(2)),
+            Outcome.tombstone(LedgerOutcomes.ERASED, new byte[0]),
+            Instant.ofEpochMilli(row.getLong(6)));
     return new Recorded(
-        row.getLong(1),
-        Fingerprint.of(row.getBytes(2)),
-        outcome,
-        Instant.ofEpochMilli(row.getLong(6)));
+        head.fence(),
+        head.fingerprint(),
+        outcomes.outcome(digest, head, stored),
+        head.recordedAt());
+  }
+
+  /** Takes the outcomes of a key away; the rows stay, so that it does not run again. */
+  int erase(Connection connection, List<byte[]> digests) throws SQLException {
+    LedgerDialect dialect = LedgerDialect.of(connection);
+    String sql =
+        "UPDATE "
+            + name
+            + " SET outcome_format = ?, tombstone = ?, outcome = ?, scope_tag = ?"
+            + " WHERE key_digest = ? AND outcome_format <> ?";
+    int erased = 0;
+    try (PreparedStatement update = connection.prepareStatement(sql)) {
+      dialect.bound(update, waitAtMost);
+      for (byte[] digest : digests) {
+        update.setString(1, LedgerOutcomes.ERASED);
+        update.setBoolean(2, true);
+        update.setBytes(3, new byte[0]);
+        update.setBytes(4, new byte[SCOPE_TAG_LENGTH]);
+        update.setBytes(5, digest);
+        update.setString(6, LedgerOutcomes.ERASED);
+        erased += update.executeUpdate();
+      }
+    }
+    return erased;
+  }
+
+  /** The digest of a key and what its row says of the scope. */
+  record Tagged(byte[] digest, byte[] scopeTag) {}
+
+  /** Digests in their order, after one. */
+  List<Tagged> after(Connection connection, byte[] digest, int atMost) throws SQLException {
+    LedgerDialect dialect = LedgerDialect.of(connection);
+    String sql =
+        "SELECT key_digest, scope_tag FROM "
+            + name
+            + " WHERE key_digest > ? ORDER BY key_digest LIMIT "
+            + atMost;
+    List<Tagged> found = new ArrayList<>();
+    try (PreparedStatement select = connection.prepareStatement(sql)) {
+      dialect.bound(select, waitAtMost);
+      select.setBytes(1, digest);
+      try (ResultSet rows = select.executeQuery()) {
+        while (rows.next()) {
+          found.add(new Tagged(rows.getBytes(1), rows.getBytes(2)));
+        }
+      }
+    }
+    return found;
   }
 
   /**

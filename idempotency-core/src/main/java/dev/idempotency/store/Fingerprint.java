@@ -4,7 +4,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * What a request asks for, and who asks, in {@value #LENGTH} bytes. A second request with the same
@@ -26,8 +28,16 @@ public final class Fingerprint {
 
   private final byte[] bytes;
 
+  /** Itself under other secrets; see {@link KeySecrets}. */
+  private final List<byte[]> others;
+
   private Fingerprint(byte[] bytes) {
+    this(bytes, List.of());
+  }
+
+  private Fingerprint(byte[] bytes, List<byte[]> others) {
     this.bytes = bytes;
+    this.others = others;
   }
 
   /** How two fingerprints relate. */
@@ -62,19 +72,85 @@ public final class Fingerprint {
     return new Builder(tag);
   }
 
-  /** Compares with the fingerprint of another request with the same key. */
+  /**
+   * Compares with the fingerprint of another request with the same key. Of one that is known under
+   * several secrets, each form is tried: what was stored is under one of them.
+   */
   public Comparison compare(Fingerprint other) {
-    if (!sameRange(other, CALLER_OFFSET, REQUEST_OFFSET)) {
-      return Comparison.DIFFERENT;
+    Comparison best = compare(bytes, other.bytes);
+    for (byte[] mine : others) {
+      best = closer(best, compare(mine, other.bytes));
     }
-    if (!sameRange(other, 0, CALLER_OFFSET)) {
-      return Comparison.INCOMPARABLE;
+    for (byte[] theirs : other.others) {
+      best = closer(best, compare(bytes, theirs));
     }
-    return sameRange(other, REQUEST_OFFSET, LENGTH) ? Comparison.SAME : Comparison.DIFFERENT;
+    return best;
   }
 
-  private boolean sameRange(Fingerprint other, int from, int to) {
-    return Arrays.equals(bytes, from, to, other.bytes, from, to);
+  private static Comparison closer(Comparison one, Comparison another) {
+    if (one == Comparison.SAME || another == Comparison.SAME) {
+      return Comparison.SAME;
+    }
+    return one == Comparison.INCOMPARABLE ? one : another;
+  }
+
+  private static Comparison compare(byte[] one, byte[] another) {
+    if (differ(one, another, CALLER_OFFSET, REQUEST_OFFSET)) {
+      return Comparison.DIFFERENT;
+    }
+    if (differ(one, another, 0, CALLER_OFFSET)) {
+      return Comparison.INCOMPARABLE;
+    }
+    return differ(one, another, REQUEST_OFFSET, LENGTH) ? Comparison.DIFFERENT : Comparison.SAME;
+  }
+
+  private static boolean differ(byte[] one, byte[] another, int from, int to) {
+    return !Arrays.equals(one, from, to, another, from, to);
+  }
+
+  /**
+   * This fingerprint of a request with a key, under the secrets of its digests, in their order: the
+   * caller and the request are MACs then, bound to the key, so that neither can be found by trying
+   * and the records of one caller have nothing in common. The tag stays.
+   */
+  Fingerprint under(IdempotencyKey key) {
+    List<byte[]> forms = new ArrayList<>();
+    for (KeyDigest digest : key.keyDigests()) {
+      forms.add(form(digest));
+    }
+    return new Fingerprint(forms.get(0), List.copyOf(forms.subList(1, forms.size())));
+  }
+
+  private byte[] form(KeyDigest digest) {
+    KeySecrets.Secret secret = digest.secret();
+    if (secret == null) {
+      return bytes;
+    }
+    byte[] form = bytes.clone();
+    byte[] caller = Arrays.copyOfRange(bytes, CALLER_OFFSET, REQUEST_OFFSET);
+    if (!Arrays.equals(caller, new byte[caller.length])) {
+      byte[] keyed = secret.fingerprintMac(digest.digest(), caller);
+      System.arraycopy(keyed, 0, form, CALLER_OFFSET, caller.length);
+    }
+    byte[] request = Arrays.copyOfRange(bytes, REQUEST_OFFSET, LENGTH);
+    System.arraycopy(
+        secret.fingerprintMac(digest.digest(), request), 0, form, REQUEST_OFFSET, request.length);
+    return form;
+  }
+
+  /**
+   * This fingerprint in the form that belongs to another digest of its key.
+   *
+   * @param index as for {@link IdempotencyKey#under(int)}
+   */
+  public Fingerprint under(int index) {
+    if (index == 0 || others.isEmpty()) {
+      return this;
+    }
+    List<byte[]> order = new ArrayList<>(others);
+    byte[] chosen = order.remove(index - 1);
+    order.add(0, bytes);
+    return new Fingerprint(chosen, List.copyOf(order));
   }
 
   /** A copy of the bytes. */

@@ -173,6 +173,15 @@ public interface IdempotencyStore extends AutoCloseable {
   }
 
   /**
+   * The secrets under which keys and fingerprints are shown to this store, to listeners and in
+   * logs; the engine gives keys their digests before it calls the store. A store that wraps another
+   * one must ask it. The default is none.
+   */
+  default KeySecrets secrets() {
+    return KeySecrets.none();
+  }
+
+  /**
    * The largest outcome that the store gives back, in bytes; the engine refuses to be configured
    * with a larger one. The default is no bound.
    */

@@ -61,7 +61,6 @@ public final class OutcomeCodec {
    * @param keyId of the cipher key; 0 where they are not encrypted
    * @param bytes the payload; not copied
    */
-  @SuppressWarnings("ArrayRecordComponent")
   public record Payload(
       boolean tombstone, boolean deflated, boolean encrypted, int keyId, byte[] bytes) {}
 
@@ -149,10 +148,22 @@ public final class OutcomeCodec {
   }
 
   private void checkPlain(Payload stored, boolean authentic) {
+    checkPlain(stored.tombstone(), authentic);
+  }
+
+  /**
+   * Checks that an outcome may be used that a store found in clear.
+   *
+   * @param authentic as for {@link #open}
+   * @throws StoreException with reason {@code CORRUPT} if outcomes must be encrypted
+   */
+  public void checkInClear(Outcome outcome, boolean authentic) {
+    checkPlain(outcome.isTombstone(), authentic);
+  }
+
+  private void checkPlain(boolean tombstone, boolean authentic) {
     boolean allowed =
-        encryption == null
-            || encryption.acceptsPlain(time.now())
-            || (stored.tombstone() && authentic);
+        encryption == null || encryption.acceptsPlain(time.now()) || (tombstone && authentic);
     if (!allowed) {
       throw corrupt(
           "is not encrypted, but encryption is required; see acceptPlainUntil of"

@@ -31,6 +31,28 @@ public interface RecordDirectory {
    */
   RecordPage list(Set<RecordState> states, String cursor, int limit);
 
+  /**
+   * Lists the records of one scope, part by part, as {@link #list} does.
+   *
+   * @param scope as the requests had it
+   * @throws UnsupportedOperationException if the store cannot tell whose a record is; the default
+   */
+  default RecordPage listOfScope(String scope, String cursor, int limit) {
+    throw new UnsupportedOperationException("this store does not know the scopes of its records");
+  }
+
+  /**
+   * Erases an outcome, and everything that says whose it is. What stays until the record expires is
+   * a tombstone: that the key was used, so that it does not run again. A completion of its owner
+   * that arrives later does not bring the outcome back.
+   *
+   * @return whether there was an outcome
+   * @throws UnsupportedOperationException if the store cannot; the default
+   */
+  default boolean erase(String digest) {
+    throw new UnsupportedOperationException("this store cannot erase outcomes");
+  }
+
   /** One record; empty if there is none. */
   Optional<RecordSummary> find(String digest);
 

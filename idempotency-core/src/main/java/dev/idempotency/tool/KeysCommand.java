@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * The operator's command line: lists, shows, resolves and forgets records in Redis.
@@ -33,13 +34,15 @@ import java.util.Set;
  *   resolve DIGEST executed            retries are answered that it ran, without its result
  *   resolve DIGEST not-executed        the next retry runs
  *   forget DIGEST                      the next request runs as if it were the first
+ *   list-scope SCOPE                   records of one caller
+ *   forget-scope SCOPE                 erases the outcomes of one caller
  * options
  *   --redis URI           default: the environment variable IDEMPOTENCY_REDIS
  *   --namespace NAME      of the application; required
  *   --key-prefix PREFIX   default idem:
  *   --limit N             records that list prints at most; default 100
- *   --secret-file FILE    the application's secret, its bytes as they are; for resolve, where the
- *                         application has one
+ *   --secret-file FILE    the application's secret, its bytes as they are; where it has one, for
+ *                         resolve, list-scope and forget-scope
  * </pre>
  *
  * <p>A digest is 64 hexadecimal digits, or its first 16 as logs show them; those are looked for
@@ -102,7 +105,10 @@ public final class KeysCommand {
               IdempotencyEngine.create(store, IdempotencyConfig.defaults())) {
         return new KeysCommand(engine.admin(), limit, out).run(line.words());
       }
-    } catch (IllegalArgumentException | IllegalStateException | StoreException e) {
+    } catch (IllegalArgumentException
+        | IllegalStateException
+        | UnsupportedOperationException
+        | StoreException e) {
       err.println(e.getMessage());
       return FAILED;
     }
@@ -113,7 +119,9 @@ public final class KeysCommand {
       return KeySecrets.none();
     }
     try {
-      return KeySecrets.of(Files.readAllBytes(Path.of(file.get())));
+      byte[] secret = Files.readAllBytes(Path.of(file.get()));
+      // Nothing is executed here, so no key for another service is made.
+      return KeySecrets.of(secret, secret);
     } catch (IOException e) {
       throw new IllegalArgumentException("cannot read --secret-file " + file.get(), e);
     }
@@ -141,9 +149,17 @@ public final class KeysCommand {
     if (command.equals("forget") && rest.size() == 1) {
       return forget(rest.get(0));
     }
+    if (command.equals("list-scope") && rest.size() == 1) {
+      return print(cursor -> admin.listOfScope(rest.get(0), cursor, PAGE));
+    }
+    if (command.equals("forget-scope") && rest.size() == 1) {
+      IdempotencyAdmin.ErasedScope erased = admin.forgetScope(rest.get(0));
+      out.println("erased " + erased.erased() + ", without an outcome yet " + erased.open());
+      return erased.erased() + erased.open() > 0 ? DONE : NOTHING;
+    }
     throw new IllegalArgumentException(
         "commands: list [STATE...] | show DIGEST | resolve DIGEST executed|not-executed | forget"
-            + " DIGEST");
+            + " DIGEST | list-scope SCOPE | forget-scope SCOPE");
   }
 
   private int list(List<String> names) {
@@ -152,10 +168,14 @@ public final class KeysCommand {
       states.clear();
       names.forEach(name -> states.add(state(name)));
     }
+    return print(cursor -> admin.list(states, cursor, PAGE));
+  }
+
+  private int print(Function<String, RecordPage> pages) {
     int printed = 0;
     Optional<String> cursor = Optional.of(RecordDirectory.START);
     while (cursor.isPresent()) {
-      RecordPage page = admin.list(states, cursor.get(), PAGE);
+      RecordPage page = pages.apply(cursor.get());
       for (RecordSummary each : page.records()) {
         if (printed == limit) {
           out.println("# there are more; raise --limit");

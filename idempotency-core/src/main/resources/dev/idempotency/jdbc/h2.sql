@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS ${table} (
   outcome_format  VARCHAR(64) NOT NULL,
   tombstone       BOOLEAN     NOT NULL,
   outcome         BLOB        NOT NULL,
-  recorded_at     BIGINT      NOT NULL
+  recorded_at     BIGINT      NOT NULL,
+  scope_tag       BINARY(16)  NOT NULL
 );
 CREATE INDEX IF NOT EXISTS ${index} ON ${table} (recorded_at);

@@ -8,5 +8,6 @@ CREATE TABLE IF NOT EXISTS ${table} (
   tombstone       BOOLEAN     NOT NULL,
   outcome         LONGBLOB    NOT NULL,
   recorded_at     BIGINT      NOT NULL,
+  scope_tag       BINARY(16)  NOT NULL,
   INDEX ${index} (recorded_at)
 ) ENGINE = InnoDB;

@@ -9,7 +9,10 @@ import dev.idempotency.OutcomeResolver.Resolution;
 import dev.idempotency.OutcomeResolver.Unresolved;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.store.PayloadEncryption;
+import dev.idempotency.store.StoreException;
 import dev.idempotency.testing.TestClock;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
@@ -18,13 +21,18 @@ import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.sql.Statement;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import javax.crypto.spec.SecretKeySpec;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -566,6 +574,179 @@ abstract class LedgerGuardContract {
         ResultSet row = statement.executeQuery(sql)) {
       row.next();
       return row.getLong(1);
+    }
+  }
+
+  private static byte[] secret(int seed) {
+    byte[] bytes = new byte[KeySecrets.MIN_LENGTH];
+    bytes[0] = (byte) seed;
+    return bytes;
+  }
+
+  private static KeySecrets secrets(int seed) {
+    return KeySecrets.of(secret(seed), secret(9));
+  }
+
+  /** An owner as an engine makes it whose store has these secrets. */
+  private static Owner owner(KeySecrets secrets, long fence) {
+    IdempotencyKey keyed = secrets.keyed(KEY, Instant.EPOCH);
+    return new Owner(keyed, secrets.keyed(keyed, Owner.REQUEST), fence);
+  }
+
+  /** Each process of a rotation meets the ones a step before and a step after it. */
+  @Test
+  void processesWithDifferentSecretsExecuteAKeyOnce() throws SQLException {
+    List<KeySecrets> steps =
+        List.of(
+            secrets(1),
+            secrets(1).alsoReading(secret(2), Instant.MAX),
+            secrets(2).alsoReading(secret(1), Instant.MAX),
+            secrets(2));
+    for (int i = 0; i + 1 < steps.size(); i++) {
+      for (int first : new int[] {i, i + 1}) {
+        int second = first == i ? i + 1 : i;
+        try (Connection connection = transaction();
+            Statement statement = connection.createStatement()) {
+          statement.execute("DELETE FROM " + table);
+          guard.record(connection, owner(steps.get(first), 7), FIRST);
+          connection.commit();
+        }
+        Owner late = owner(steps.get(second), 8);
+        try (Connection connection = transaction()) {
+          assertThatThrownBy(() -> guard.record(connection, late, SECOND))
+              .isInstanceOfSatisfying(
+                  AlreadyExecutedException.class,
+                  e -> assertThat(e.recorded().outcome()).isEqualTo(FIRST));
+        }
+        assertThat(resolve(late.key(), late.fingerprint()))
+            .isEqualTo(new Resolution.Completed(FIRST));
+      }
+    }
+  }
+
+  @Test
+  void outcomesAreEncryptedAsInTheStoreAndAuthenticatedWithTheirRow() throws SQLException {
+    PayloadEncryption encryption = PayloadEncryption.with(1, new SecretKeySpec(secret(1), "AES"));
+    LedgerGuard encrypting = LedgerGuard.create(settings().encryption(encryption).build());
+    try (Connection connection = transaction()) {
+      encrypting.record(connection, new Owner(KEY, 7), FIRST);
+      connection.commit();
+    }
+
+    try (Connection connection = transaction()) {
+      try (Statement statement = connection.createStatement();
+          ResultSet row = statement.executeQuery("SELECT outcome, outcome_format FROM " + table)) {
+        assertThat(row.next()).isTrue();
+        assertThat(new String(row.getBytes(1), UTF_8)).doesNotContain("first");
+        assertThat(row.getString(2)).isEqualTo("encrypted/1");
+      }
+      assertThat(encrypting.find(connection, KEY).orElseThrow().outcome()).isEqualTo(FIRST);
+      try (Statement statement = connection.createStatement()) {
+        statement.execute("UPDATE " + table + " SET fence = 8");
+      }
+      assertThatThrownBy(() -> encrypting.find(connection, KEY))
+          .isInstanceOf(StoreException.class)
+          .hasMessageContaining("cannot be decrypted");
+    }
+  }
+
+  @Test
+  void anOutcomeInClearIsNoAnswerWhereOutcomesAreEncrypted() throws SQLException {
+    execute(KEY, 7, FIRST);
+    PayloadEncryption encryption = PayloadEncryption.with(1, new SecretKeySpec(secret(1), "AES"));
+    LedgerGuard strict = LedgerGuard.create(settings().encryption(encryption).build());
+    LedgerGuard lenient =
+        LedgerGuard.create(settings().encryption(encryption.acceptPlainUntil(Instant.MAX)).build());
+
+    try (Connection connection = transaction()) {
+      assertThatThrownBy(() -> strict.find(connection, KEY))
+          .isInstanceOf(StoreException.class)
+          .hasMessageContaining("encryption is required");
+      assertThat(lenient.find(connection, KEY).orElseThrow().outcome()).isEqualTo(FIRST);
+    }
+  }
+
+  @Test
+  void theOutcomesOfOneCallerAreErasedAndTheirKeysStayUsed() throws SQLException {
+    KeySecrets secrets = secrets(1);
+    LedgerGuard keyed = LedgerGuard.create(settings().secrets(secrets).build());
+    IdempotencyKey another = new IdempotencyKey("tenant-b", "transfer-1");
+    try (Connection connection = transaction()) {
+      keyed.record(connection, owner(secrets, 7), FIRST);
+      keyed.record(connection, new Owner(secrets.keyed(another, Instant.EPOCH), 7), SECOND);
+      connection.commit();
+    }
+
+    assertThat(keyed.forgetScope(dataSource(), "tenant-a", 1)).isEqualTo(1);
+
+    Outcome erased = Outcome.tombstone("erased/1", new byte[0]);
+    try (Connection connection = transaction()) {
+      assertThat(keyed.find(connection, KEY).orElseThrow().outcome()).isEqualTo(erased);
+      assertThat(keyed.find(connection, another).orElseThrow().outcome()).isEqualTo(SECOND);
+      assertThatThrownBy(() -> keyed.record(connection, owner(secrets, 8), FIRST))
+          .isInstanceOf(AlreadyExecutedException.class);
+    }
+    assertThat(keyed.forgetScope(dataSource(), "tenant-a", 10)).isZero();
+    assertThatThrownBy(() -> guard.forgetScope(dataSource(), "tenant-a", 10))
+        .hasMessageContaining("secrets");
+    try (Connection connection = transaction()) {
+      assertThat(keyed.erase(connection, another)).isTrue();
+      assertThat(keyed.erase(connection, another)).isFalse();
+      connection.commit();
+      assertThat(keyed.find(connection, another).orElseThrow().outcome()).isEqualTo(erased);
+    }
+  }
+
+  @Test
+  void thePurgeRunsByItselfAndGoesOnAfterAFailure() throws Exception {
+    execute(KEY, 7, FIRST);
+    clock.advance(RETENTION.plusSeconds(1));
+    ManualScheduler scheduler = new ManualScheduler();
+    AtomicInteger connections = new AtomicInteger();
+    DataSource failingOnce =
+        (DataSource)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {DataSource.class},
+                (proxy, method, args) -> {
+                  if (connections.getAndIncrement() == 0) {
+                    throw new SQLException("made up");
+                  }
+                  return dataSource().getConnection();
+                });
+    try (LedgerPurge purge =
+        LedgerPurge.start(guard, failingOnce, Duration.ofMinutes(5), scheduler)) {
+      assertThat(purge).isNotNull();
+      scheduler.tick();
+      assertThat(recorded(KEY).outcome()).isEqualTo(FIRST);
+      scheduler.tick();
+      try (Connection connection = transaction()) {
+        assertThat(guard.find(connection, KEY)).isEmpty();
+      }
+    }
+    assertThat(scheduler.isShutdown()).isTrue();
+    assertThatThrownBy(() -> guard.startPurge(dataSource(), Duration.ofSeconds(1)))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  /** Runs its one task when a test says so. */
+  private static final class ManualScheduler extends ScheduledThreadPoolExecutor {
+
+    private Runnable task = () -> {};
+
+    ManualScheduler() {
+      super(1);
+    }
+
+    @Override
+    public ScheduledFuture<?> scheduleWithFixedDelay(
+        Runnable command, long initialDelay, long delay, TimeUnit unit) {
+      task = command;
+      return super.schedule(() -> {}, 0, unit);
+    }
+
+    void tick() {
+      task.run();
     }
   }
 

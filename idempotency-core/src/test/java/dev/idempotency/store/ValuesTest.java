@@ -25,9 +25,7 @@ class ValuesTest {
 
   @Test
   void nothingSecretIsPrinted() {
-    assertThat(new IdempotencyKey("alice", "order-1").toString())
-        .doesNotContain("alice", "order-1")
-        .startsWith("key#");
+    assertThat(new IdempotencyKey("alice", "order-1").toString()).isEqualTo("key");
     assertThat(OwnerToken.random().toString()).isEqualTo("OwnerToken[hidden]");
     assertThat(Outcome.of("http/1", new byte[6]).toString()).isEqualTo("Outcome[http/1, 6 bytes]");
   }

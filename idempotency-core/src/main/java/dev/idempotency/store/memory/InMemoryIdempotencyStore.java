@@ -22,12 +22,14 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -127,6 +129,22 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
           expiryNanos,
           true,
           outcome,
+          settledAt,
+          ttl);
+    }
+
+    /** With another owner, so that a completion of its own comes too late. */
+    Entry erased() {
+      return new Entry(
+          state,
+          OwnerToken.random(),
+          fingerprint,
+          fence,
+          attempt,
+          leaseEndNanos,
+          expiryNanos,
+          awaited,
+          Outcome.tombstone("erased/1", new byte[0]),
           settledAt,
           ttl);
     }
@@ -364,6 +382,33 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
 
     @Override
     public RecordPage list(Set<RecordState> states, String cursor, int limit) {
+      return list(
+          each -> states.contains(stateOf(each.getValue(), time.nanoTime())), cursor, limit);
+    }
+
+    @Override
+    public RecordPage listOfScope(String scope, String cursor, int limit) {
+      return list(each -> each.getKey().scope().equals(scope), cursor, limit);
+    }
+
+    @Override
+    public boolean erase(String digest) {
+      long now = ready();
+      boolean[] erased = {false};
+      key(digest)
+          .ifPresent(
+              key ->
+                  entries.computeIfPresent(
+                      key,
+                      (same, entry) -> {
+                        erased[0] = entry.state == State.COMPLETED && !entry.isExpiredAt(now);
+                        return erased[0] ? entry.erased() : entry;
+                      }));
+      return erased[0];
+    }
+
+    private RecordPage list(
+        Predicate<Map.Entry<IdempotencyKey, Entry>> wantedOf, String cursor, int limit) {
       if (limit < 1 || limit > MAX_PAGE) {
         throw new IllegalArgumentException("limit must be 1 to " + MAX_PAGE + ", but is " + limit);
       }
@@ -373,7 +418,7 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
       List<RecordSummary> wanted =
           entries.entrySet().stream()
               .filter(each -> !each.getValue().isExpiredAt(now))
-              .filter(each -> states.contains(stateOf(each.getValue(), now)))
+              .filter(wantedOf)
               .map(each -> summary(each.getKey().digestHex(), each.getValue(), now))
               .filter(each -> each.digest().compareTo(cursor) > 0)
               .sorted(Comparator.comparing(RecordSummary::digest))

@@ -28,15 +28,15 @@ import redis.clients.jedis.params.SetParams;
  */
 record DryRun(UnifiedJedis jedis, RecordCodec records, ReplicaWait replicas) {
 
-  KeySpace keys() {
-    return records.keys();
-  }
-
   private static final int TTL_SECONDS = 5;
   private static final Duration TTL = Duration.ofSeconds(TTL_SECONDS);
   private static final Duration LEASE = Duration.ofSeconds(2);
   private static final long FENCE = 1;
   private static final Fingerprint FINGERPRINT = Fingerprint.builder("dry-run").build();
+
+  KeySpace keys() {
+    return records.keys();
+  }
 
   /** A command that Redis refused, or answered as no supported Redis does. */
   static final class Failed extends RuntimeException {
@@ -108,7 +108,7 @@ record DryRun(UnifiedJedis jedis, RecordCodec records, ReplicaWait replicas) {
     byte[] no = {'0'};
     SetParams ifAbsent = SetParams.setParams().nx().px(TTL.toMillis());
     steps.add(new Step("SET with NX and GET", pipeline.setGet(key, claim, ifAbsent), ""));
-    add(steps, pipeline, RedisScript.CONTEND, "F", key, rival, ttl, none, none, yes);
+    add(steps, pipeline, RedisScript.CONTEND, "F", key, rival, ttl, none, none, yes, yes);
     add(steps, pipeline, RedisScript.TOUCH, 1L, key, token, ttl, none, none);
     steps.add(
         new Step("EVALSHA", RedisScript.TOUCH.send(pipeline, key, token, ttl, none, none), 1L));
@@ -123,7 +123,7 @@ record DryRun(UnifiedJedis jedis, RecordCodec records, ReplicaWait replicas) {
         ttl,
         keys().channel(),
         announcement);
-    add(steps, pipeline, RedisScript.CONTEND, "A", key, claim, ttl, claim, seen, no);
+    add(steps, pipeline, RedisScript.CONTEND, "A", key, claim, ttl, claim, seen, no, yes);
     byte[] record = records.completed(key, lease, Outcome.of("dry-run", none));
     add(
         steps,

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -43,6 +44,11 @@ final class KeySpace {
   /** The Redis key of a record. */
   byte[] redisKey(IdempotencyKey key) {
     return redisKey(key.digest());
+  }
+
+  /** The Redis keys at which a record of a key may stand, the one to write at first. */
+  List<byte[]> redisKeys(IdempotencyKey key) {
+    return key.digests().stream().map(this::redisKey).toList();
   }
 
   /** The Redis key of the record of a key with this digest. */

@@ -4,6 +4,7 @@ import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.OutcomeCodec;
 import dev.idempotency.store.OutcomeCodec.Payload;
+import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoreException.Reason;
 import dev.idempotency.store.TimeSource;
@@ -28,6 +29,7 @@ record RecordCodec(
     KeySpace keys, RecordSeal seal, OutcomeCodec outcomes, Duration clockSkew, TimeSource time) {
 
   private static final System.Logger LOG = System.getLogger(RedisIdempotencyStore.class.getName());
+  private static final String ERASED = "erased/1";
   private static final byte[] NOTHING = new byte[0];
 
   /** The record of an ownership that begins. */
@@ -58,6 +60,32 @@ record RecordCodec(
       payload = packed.bytes();
     }
     return seal.seal(redisKey, described(header, packed, checksum(payload, 0)), payload);
+  }
+
+  /**
+   * What is left of a record whose outcome is erased: that its key was used. It has another owner
+   * and no scope, so neither a completion that is still to come nor a listing finds it again.
+   */
+  byte[] erased(byte[] redisKey, RecordHeader header) {
+    Payload payload = OutcomeCodec.tombstoneOf(Outcome.tombstone(ERASED, NOTHING));
+    RecordHeader erased =
+        new RecordHeader(
+            RecordHeader.State.COMPLETED,
+            seal.flag(),
+            0,
+            header.attempt(),
+            0,
+            0,
+            OwnerToken.random(),
+            header.fence(),
+            header.leaseMillis(),
+            header.ttlMillis(),
+            header.writtenAtMillis(),
+            header.fingerprint(),
+            header.namespace(),
+            new byte[header.scopeTag().length]);
+    byte[] bytes = payload.bytes();
+    return seal.seal(redisKey, described(erased, payload, checksum(bytes, 0)), bytes);
   }
 
   private String notEncrypted(byte[] redisKey) {

@@ -21,8 +21,9 @@ import java.util.Set;
  *   5  marks                         56  time of the last write, epoch ms
  *   6  attempt, unsigned 16 bit      64  fingerprint, 56 bytes
  *   8  cipher key id               120  tag of the namespace
- *  12  CRC-32C of the payload      128  {@link RecordSeal seal}, 16 bytes
- *                                  144  payload
+ *  12  CRC-32C of the payload      128  tag of the scope, 16 bytes
+ *                                  144  {@link RecordSeal seal}, 16 bytes
+ *                                  160  payload
  * </pre>
  *
  * <p>The seal covers all before it but the marks, the one byte that scripts change; everything else
@@ -30,6 +31,7 @@ import java.util.Set;
  *
  * @param flags the sum of the {@code FLAG_} bits
  * @param marks the sum of the {@code MARK_} bits
+ * @param scopeTag {@link dev.idempotency.store.IdempotencyKey#scopeTag()}
  */
 record RecordHeader(
     State state,
@@ -44,13 +46,14 @@ record RecordHeader(
     long ttlMillis,
     long writtenAtMillis,
     Fingerprint fingerprint,
-    long namespace) {
+    long namespace,
+    byte[] scopeTag) {
 
   /** Bytes before the payload. */
-  static final int LENGTH = 144;
+  static final int LENGTH = 160;
 
   /** Bytes before the seal. */
-  static final int SEALED = 128;
+  static final int SEALED = 144;
 
   static final byte VERSION = 3;
 
@@ -79,6 +82,7 @@ record RecordHeader(
       Set.of(0, MARK_AWAITED, MARK_ABANDONED, MARK_AWAITED | MARK_ABANDONED);
   private static final int FINGERPRINT_OFFSET = 64;
   private static final int NAMESPACE_OFFSET = FINGERPRINT_OFFSET + Fingerprint.LENGTH;
+  private static final int SCOPE_OFFSET = 128;
   private static final int MAX_ATTEMPT = 0xFFFF;
 
   enum State {
@@ -109,7 +113,8 @@ record RecordHeader(
         ttl.toMillis(),
         writtenAtMillis,
         lease.fingerprint(),
-        namespace);
+        namespace,
+        lease.key().scopeTag());
   }
 
   /** This head of a payload. */
@@ -127,7 +132,8 @@ record RecordHeader(
         ttlMillis,
         writtenAtMillis,
         fingerprint,
-        namespace);
+        namespace,
+        scopeTag);
   }
 
   /** What a seal covers of the head. */
@@ -148,6 +154,7 @@ record RecordHeader(
         .putLong(writtenAtMillis)
         .put(fingerprint.toBytes())
         .putLong(namespace)
+        .put(scopeTag)
         .array();
   }
 
@@ -198,7 +205,8 @@ record RecordHeader(
             buffer.getLong(48),
             buffer.getLong(56),
             Fingerprint.of(Arrays.copyOfRange(value, FINGERPRINT_OFFSET, NAMESPACE_OFFSET)),
-            buffer.getLong(NAMESPACE_OFFSET));
+            buffer.getLong(NAMESPACE_OFFSET),
+            Arrays.copyOfRange(value, SCOPE_OFFSET, SEALED));
     if (header.fence < 0
         || header.fence >= FENCE_LIMIT
         || header.leaseMillis < 1

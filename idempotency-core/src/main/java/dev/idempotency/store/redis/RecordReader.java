@@ -92,6 +92,15 @@ record RecordReader(RecordCodec records) {
             expiresIn));
   }
 
+  /** The head of a value; empty if it cannot be read. */
+  Optional<RecordHeader> headOf(byte[] head) {
+    try {
+      return Optional.of(records.readHead(head));
+    } catch (StoreException e) {
+      return Optional.empty();
+    }
+  }
+
   /**
    * The state that the head of a value shows; empty is no record. What it shows is a hint: its seal
    * is not checked.

@@ -17,6 +17,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
@@ -53,24 +54,33 @@ final class RedisDirectory implements RecordDirectory {
 
   @Override
   public RecordPage list(Set<RecordState> states, String cursor, int limit) {
+    checkLimit(limit);
+    RedisScan.Position from = RedisScan.Position.parse(cursor);
+    return calls.call(
+        "list", () -> page(from, limit, found -> states.contains(found.summary().state())));
+  }
+
+  private static void checkLimit(int limit) {
     if (limit < 1 || limit > MAX_PAGE) {
       throw new IllegalArgumentException("limit must be 1 to " + MAX_PAGE + ", but is " + limit);
     }
-    RedisScan.Position from = RedisScan.Position.parse(cursor);
-    return calls.call("list", () -> page(states, from, limit));
   }
 
-  private RecordPage page(Set<RecordState> states, RedisScan.Position from, int limit) {
+  /** A record as it is listed, with its head where that can be read. */
+  private record Found(RecordSummary summary, Optional<RecordHeader> header) {}
+
+  private RecordPage page(RedisScan.Position from, int limit, Predicate<Found> wanted) {
     RedisScan.Batch batch = scan.next(from, limit);
     List<RecordSummary> found =
         summaries(batch.keys()).stream()
             .flatMap(Optional::stream)
-            .filter(each -> states.contains(each.state()))
+            .filter(wanted)
+            .map(Found::summary)
             .toList();
     return new RecordPage(found, batch.next().map(RedisScan.Position::toString));
   }
 
-  private List<Optional<RecordSummary>> summaries(List<byte[]> redisKeys) {
+  private List<Optional<Found>> summaries(List<byte[]> redisKeys) {
     if (redisKeys.isEmpty()) {
       return List.of();
     }
@@ -83,14 +93,16 @@ final class RedisDirectory implements RecordDirectory {
       }
       pipeline.sync();
     }
-    List<Optional<RecordSummary>> all = new ArrayList<>(redisKeys.size());
+    List<Optional<Found>> all = new ArrayList<>(redisKeys.size());
     for (int i = 0; i < redisKeys.size(); i++) {
       byte[] head = RecordHeads.headOf(jedis, redisKeys.get(i), heads.get(i));
       all.add(
-          reader.summary(
-              redisKeys.get(i),
-              head,
-              RecordHeads.lifetimeOf(jedis, redisKeys.get(i), lifetimes.get(i))));
+          reader
+              .summary(
+                  redisKeys.get(i),
+                  head,
+                  RecordHeads.lifetimeOf(jedis, redisKeys.get(i), lifetimes.get(i)))
+              .map(summary -> new Found(summary, reader.headOf(head))));
     }
     return all;
   }
@@ -98,7 +110,7 @@ final class RedisDirectory implements RecordDirectory {
   @Override
   public Optional<RecordSummary> find(String digest) {
     byte[] key = redisKey(digest);
-    return calls.call("find", () -> summaries(List.of(key)).get(0));
+    return calls.call("find", () -> summaries(List.of(key)).get(0)).map(Found::summary);
   }
 
   @Override
@@ -119,14 +131,22 @@ final class RedisDirectory implements RecordDirectory {
     if (header.state() != RecordHeader.State.IN_FLIGHT || (header.fence() != fence && !taken)) {
       return taken;
     }
-    Lease owned = taken ? lease(header, token) : header.next(lease(header, token));
+    Lease owned = taken ? lease(key, header, token) : header.next(lease(key, header, token));
     byte[] ttl = ascii(header.ttlMillis());
     byte[] record = reader.records().inFlight(key, owned);
     List<?> reply =
         (List<?>)
             replicas
                 .run(
-                    jedis, RedisScript.CONTEND, key, record, ttl, record, header.sealed(), ascii(0))
+                    jedis,
+                    RedisScript.CONTEND,
+                    key,
+                    record,
+                    ttl,
+                    record,
+                    header.sealed(),
+                    ascii(0),
+                    ascii(0))
                 .reply();
     if (((byte[]) reply.get(0))[0] != 'A') {
       return false;
@@ -152,10 +172,10 @@ final class RedisDirectory implements RecordDirectory {
     return (Long) written.get(0) <= 3;
   }
 
-  /** A lease without its key, which an operator does not have, and which no record contains. */
-  private Lease lease(RecordHeader header, OwnerToken token) {
+  /** A lease of a key of which only the digest is known, as an operator has it. */
+  private Lease lease(byte[] redisKey, RecordHeader header, OwnerToken token) {
     return new Lease(
-        IdempotencyKey.of("unknown"),
+        IdempotencyKey.ofDigest(reader.keys().digest(redisKey).orElseThrow(), header.scopeTag()),
         token,
         header.fence(),
         header.attempt(),
@@ -163,6 +183,55 @@ final class RedisDirectory implements RecordDirectory {
         Duration.ofMillis(header.leaseMillis()),
         Duration.ofMillis(header.ttlMillis()),
         time.nanoTime());
+  }
+
+  @Override
+  public RecordPage listOfScope(String scope, String cursor, int limit) {
+    checkLimit(limit);
+    requireKeyed();
+    RedisScan.Position from = RedisScan.Position.parse(cursor);
+    return calls.call("list", () -> page(from, limit, found -> isOfScope(found, scope)));
+  }
+
+  private boolean isOfScope(Found found, String scope) {
+    return found.header().isPresent()
+        && reader
+            .records()
+            .seal()
+            .secrets()
+            .isOfScope(
+                HexFormat.of().parseHex(found.summary().digest()),
+                found.header().get().scopeTag(),
+                scope);
+  }
+
+  private void requireKeyed() {
+    if (!reader.records().seal().secrets().isKeyed()) {
+      throw new UnsupportedOperationException(
+          "without secrets no record says whose it is, because a plain digest of a scope would show"
+              + " it to whoever reads Redis; set secrets(KeySecrets.of(...))");
+    }
+  }
+
+  @Override
+  public boolean erase(String digest) {
+    byte[] key = redisKey(digest);
+    return calls.call("erase", () -> eraseOnce(key));
+  }
+
+  private boolean eraseOnce(byte[] key) {
+    byte[] value = jedis.get(key);
+    if (value == null) {
+      return false;
+    }
+    RecordHeader header = reader.read(key, value);
+    if (header.state() != RecordHeader.State.COMPLETED) {
+      return false;
+    }
+    byte[] erased = reader.records().erased(key, header);
+    List<?> reply =
+        (List<?>) replicas.run(jedis, RedisScript.ERASE, key, erased, header.sealed()).reply();
+    return (Long) reply.get(0) == 1;
   }
 
   @Override

@@ -7,6 +7,7 @@ import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.CompleteResult;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
+import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.RecordDirectory;
@@ -23,7 +24,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
@@ -31,7 +31,6 @@ import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 import redis.clients.jedis.exceptions.JedisRedirectionException;
-import redis.clients.jedis.params.SetParams;
 
 /**
  * Keeps records in Redis 7.0 or later (or Valkey 7.2 or later), one string per key, so that it
@@ -47,9 +46,6 @@ import redis.clients.jedis.params.SetParams;
 public final class RedisIdempotencyStore implements IdempotencyStore {
 
   private static final System.Logger LOG = System.getLogger(RedisIdempotencyStore.class.getName());
-  private static final int MAX_ROUNDS = 32;
-  private static final long NO_TAKEOVER = -1;
-  private static final byte[] NOTHING = new byte[0];
 
   private final UnifiedJedis jedis;
   private final boolean ownsClient;
@@ -58,6 +54,8 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   private final RedisCalls calls;
   private final RecordCodec records;
   private final RecordReader reader;
+  private final RedisClaims claims;
+  private final KeySecrets secrets;
   private final Function<byte[], String> nodeOf;
   private final TimeSource time;
   private final Duration releasedTtl;
@@ -86,6 +84,8 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
     this.releasedTtl = settings.releasedTtl();
     this.feed = new SettledFeed(jedis, channel, calls);
     this.replicas = settings.replicas();
+    this.claims = new RedisClaims(jedis, reader, replicas);
+    this.secrets = settings.secrets();
     this.readiness = readiness;
     this.eviction = eviction;
     this.maxOutcomeBytes = settings.maxOutcomeBytes();
@@ -98,17 +98,13 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   @Override
   public Claim claim(ClaimRequest request) {
-    byte[] key = keys.redisKey(request.key());
-    long sent = time.nanoTime();
-    Lease proposed = Lease.granted(request, clockFence(), 1, sent);
-    byte[] record = records.inFlight(key, proposed);
-    SetParams ifAbsent = SetParams.setParams().nx().px(request.ttl().toMillis());
+    Lease proposed = Lease.granted(request, clockFence(), 1, time.nanoTime());
     try {
       eviction.beforeClaim();
       readiness.beforeClaim();
-      Claim claim = calls.call("claim", () -> claimOnce(key, request, proposed, record, ifAbsent));
-      if (claim instanceof Claim.Acquired) {
-        readiness.afterClaim(key);
+      Claim claim = calls.call("claim", () -> claims.claim(request, proposed));
+      if (claim instanceof Claim.Acquired acquired) {
+        readiness.afterClaim(keys.redisKey(acquired.lease().key()));
       }
       return claim;
     } catch (StoreException e) {
@@ -120,7 +116,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
       if (!answered || e.isUnreadableRecord()) {
         throw logged(request.key(), e);
       }
-      return replayable(key).orElseThrow(() -> e);
+      return replayable(request.key()).orElseThrow(() -> e);
     }
   }
 
@@ -142,99 +138,15 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
    * A completed record that a server shows which accepts no claim: out of memory, read-only, short
    * of replicas. A server that did not answer the claim at all is not asked again.
    */
-  private Optional<Claim> replayable(byte[] key) {
+  private Optional<Claim> replayable(IdempotencyKey key) {
     try {
-      return calls.call("claim", () -> completedAt(key));
+      return calls.call("claim", () -> claims.completed(key));
     } catch (StoreException e) {
       if (e.isUnreadableRecord()) {
         throw e;
       }
       return Optional.empty();
     }
-  }
-
-  private Optional<Claim> completedAt(byte[] key) {
-    byte[] value = jedis.get(key);
-    if (value == null) {
-      return Optional.empty();
-    }
-    RecordHeader header = reader.read(key, value);
-    return header.state() == RecordHeader.State.COMPLETED
-        ? Optional.of(reader.completed(key, header, value))
-        : Optional.empty();
-  }
-
-  private Claim claimOnce(
-      byte[] key, ClaimRequest request, Lease proposed, byte[] record, SetParams ifAbsent) {
-    ReplicaWait.Written<byte @Nullable []> written = replicas.setGet(jedis, key, record, ifAbsent);
-    byte[] standing = written.reply();
-    if (standing == null) {
-      replicas.enough("claim", written);
-      return new Claim.Acquired(proposed);
-    }
-    RecordHeader header = reader.read(key, standing);
-    if (header.state() == RecordHeader.State.COMPLETED) {
-      return reader.completed(key, header, standing);
-    }
-    return contend(key, request, proposed, record, header, 1);
-  }
-
-  /**
-   * Claims a key at which a record stands.
-   *
-   * @param record to write if it has vanished
-   * @param seen what stands
-   */
-  private Claim contend(
-      byte[] key,
-      ClaimRequest request,
-      Lease proposed,
-      byte[] record,
-      RecordHeader seen,
-      int round) {
-    boolean succeeds =
-        seen.state() == RecordHeader.State.RELEASED
-            || request.takeover().orElse(NO_TAKEOVER) == seen.fence();
-    ReplicaWait.Written<Object> written =
-        replicas.run(
-            jedis,
-            RedisScript.CONTEND,
-            key,
-            record,
-            ascii(request.ttl().toMillis()),
-            succeeds ? records.inFlight(key, seen.next(proposed)) : NOTHING,
-            succeeds ? seen.sealed() : NOTHING,
-            ascii(request.waiting() ? 1 : 0));
-    List<?> reply = (List<?>) written.reply();
-    byte[] value = (byte[]) reply.get(1);
-    RecordHeader header = reader.read(key, value);
-    Duration span = Duration.ofMillis((Long) reply.get(2));
-    return switch (((byte[]) reply.get(0))[0]) {
-      case 'A' -> {
-        replicas.enough("claim", written);
-        yield acquired(proposed, header);
-      }
-      case 'C' -> reader.completed(key, header, value);
-      case 'F' -> new StoredRecord.InFlight(header.fingerprint(), header.fence(), span);
-      case 'X' ->
-          new StoredRecord.Abandoned(header.fingerprint(), header.fence(), header.attempt(), span);
-      case 'R' -> {
-        if (round == MAX_ROUNDS) {
-          throw new StoreException(
-              StoreException.Reason.REFUSED,
-              "the key was released and claimed by others "
-                  + MAX_ROUNDS
-                  + " times during one claim; try again");
-        }
-        yield contend(key, request, proposed, record, header, round + 1);
-      }
-      case 'T' -> throw RecordCodec.ttlLost();
-      default -> throw RecordHeader.corrupt("the record cannot be contended");
-    };
-  }
-
-  private static Claim acquired(Lease proposed, RecordHeader standing) {
-    return new Claim.Acquired(proposed.withFence(standing.fence(), standing.attempt()));
   }
 
   @Override
@@ -333,9 +245,31 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   }
 
   @Override
+  public KeySecrets secrets() {
+    return secrets;
+  }
+
+  @Override
   public List<Optional<StoredRecord>> find(List<IdempotencyKey> wanted) {
-    List<byte[]> redisKeys = wanted.stream().map(keys::redisKey).toList();
-    return calls.call("find", () -> findOnce(redisKeys));
+    return byKey(
+        wanted, redisKeys -> calls.call("find", () -> findOnce(redisKeys)), RedisClaims::standing);
+  }
+
+  /** Looks at all places where records of keys may stand, and at each key's together. */
+  private <T, R> List<R> byKey(
+      List<IdempotencyKey> wanted,
+      Function<List<byte[]>, List<T>> look,
+      Function<List<T>, R> together) {
+    List<List<byte[]>> places = wanted.stream().map(keys::redisKeys).toList();
+    List<byte[]> all = places.stream().flatMap(List::stream).toList();
+    List<T> found = all.isEmpty() ? List.of() : look.apply(all);
+    List<R> results = new ArrayList<>(wanted.size());
+    int next = 0;
+    for (List<byte[]> each : places) {
+      results.add(together.apply(found.subList(next, next + each.size())));
+      next += each.size();
+    }
+    return results;
   }
 
   private List<Optional<StoredRecord>> findOnce(List<byte[]> redisKeys) {
@@ -372,10 +306,10 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   @Override
   public List<RecordState> states(List<IdempotencyKey> wanted) {
-    List<byte[]> redisKeys = wanted.stream().map(keys::redisKey).toList();
-    return redisKeys.isEmpty()
-        ? List.of()
-        : calls.call("states", () -> RecordHeads.read(jedis, redisKeys, reader));
+    return byKey(
+        wanted,
+        redisKeys -> calls.call("states", () -> RecordHeads.read(jedis, redisKeys, reader)),
+        RedisClaims::state);
   }
 
   @Override
@@ -458,8 +392,8 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
 
   @Override
   public boolean forget(IdempotencyKey key) {
-    byte[] redisKey = keys.redisKey(key);
-    return calls.call("forget", () -> jedis.del(redisKey) == 1);
+    List<byte[]> places = keys.redisKeys(key);
+    return calls.call("forget", () -> places.stream().mapToLong(jedis::del).sum() > 0);
   }
 
   @Override

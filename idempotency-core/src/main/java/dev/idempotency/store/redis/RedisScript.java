@@ -25,6 +25,7 @@ record RedisScript(byte[] source, byte[] sha1) {
   static final RedisScript CONTEND = load("contend.lua");
   static final RedisScript COMPLETE = load("complete.lua");
   static final RedisScript RELEASE = load("release.lua");
+  static final RedisScript ERASE = load("erase.lua");
   static final RedisScript TOUCH = load("touch.lua");
 
   private static RedisScript load(String name) {
@@ -44,7 +45,11 @@ record RedisScript(byte[] source, byte[] sha1) {
 
   /** Runs on one key. A server that forgot the script (SCRIPT FLUSH, restart) gets it again. */
   Object run(UnifiedJedis jedis, byte[] key, byte[]... arguments) {
-    List<byte[]> keys = List.of(key);
+    return run(jedis, List.of(key), arguments);
+  }
+
+  /** Runs on several keys, which on Cluster must be in one slot. */
+  Object run(UnifiedJedis jedis, List<byte[]> keys, byte[]... arguments) {
     List<byte[]> args = List.of(arguments);
     try {
       return jedis.evalsha(sha1, keys, args);
@@ -55,11 +60,19 @@ record RedisScript(byte[] source, byte[] sha1) {
 
   /** Puts a call by digest into a pipeline. */
   Response<Object> send(AbstractPipeline pipeline, byte[] key, byte[]... arguments) {
-    return pipeline.evalsha(sha1, List.of(key), List.of(arguments));
+    return send(pipeline, List.of(key), arguments);
+  }
+
+  Response<Object> send(AbstractPipeline pipeline, List<byte[]> keys, byte[]... arguments) {
+    return pipeline.evalsha(sha1, keys, List.of(arguments));
   }
 
   /** Puts a call with the whole source into a pipeline. */
   Response<Object> sendSource(AbstractPipeline pipeline, byte[] key, byte[]... arguments) {
-    return pipeline.eval(source, List.of(key), List.of(arguments));
+    return sendSource(pipeline, List.of(key), arguments);
+  }
+
+  Response<Object> sendSource(AbstractPipeline pipeline, List<byte[]> keys, byte[]... arguments) {
+    return pipeline.eval(source, keys, List.of(arguments));
   }
 }

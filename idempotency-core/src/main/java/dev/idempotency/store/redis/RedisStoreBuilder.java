@@ -276,6 +276,10 @@ public final class RedisStoreBuilder {
     return maxOutcomeBytes;
   }
 
+  KeySecrets secrets() {
+    return secrets;
+  }
+
   RecordCodec records() {
     Integer chosen = compressFrom;
     int deflateFrom = encryption == null ? DEFLATE_FROM : Integer.MAX_VALUE;

@@ -2,6 +2,7 @@ package dev.idempotency.store.redis;
 
 import dev.idempotency.store.StoreException;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
@@ -52,19 +53,24 @@ record ReplicaWait(int count, Duration timeout) {
   }
 
   Written<Object> run(UnifiedJedis jedis, RedisScript script, byte[] key, byte[]... arguments) {
+    return run(jedis, script, List.of(key), arguments);
+  }
+
+  Written<Object> run(
+      UnifiedJedis jedis, RedisScript script, List<byte[]> keys, byte[]... arguments) {
     if (count == 0) {
-      return new Written<>(script.run(jedis, key, arguments), 0);
+      return new Written<>(script.run(jedis, keys, arguments), 0);
     }
     try {
       try (AbstractPipeline pipeline = jedis.pipelined()) {
-        Response<Object> reply = script.send(pipeline, key, arguments);
-        Response<Long> holders = settle(pipeline, key);
+        Response<Object> reply = script.send(pipeline, keys, arguments);
+        Response<Long> holders = settle(pipeline, keys.get(0));
         return new Written<>(reply.get(), holders.get());
       }
     } catch (JedisNoScriptException e) {
       try (AbstractPipeline pipeline = jedis.pipelined()) {
-        Response<Object> reply = script.sendSource(pipeline, key, arguments);
-        Response<Long> holders = settle(pipeline, key);
+        Response<Object> reply = script.sendSource(pipeline, keys, arguments);
+        Response<Long> holders = settle(pipeline, keys.get(0));
         return new Written<>(reply.get(), holders.get());
       }
     }

@@ -8,7 +8,7 @@ if not value then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return {3, ''}
 end
-if #value < 144 or string.sub(value, 1, 3) ~= string.sub(ARGV[1], 1, 3)
+if #value < 160 or string.sub(value, 1, 3) ~= string.sub(ARGV[1], 1, 3)
   or string.sub(value, 121, 128) ~= string.sub(ARGV[1], 121, 128) then return {5, value} end
 if string.sub(value, 17, 32) ~= string.sub(ARGV[1], 17, 32) then return {4, value} end
 local state = string.sub(value, 4, 4)

@@ -6,7 +6,7 @@
 -- Offsets are those of RecordHeader, plus one: Lua counts from 1.
 local value = redis.call('GET', KEYS[1])
 if not value then return {3, ''} end
-if #value < 144 or string.sub(value, 1, 3) ~= string.sub(ARGV[1], 1, 3) then return {5, value} end
+if #value < 160 or string.sub(value, 1, 3) ~= string.sub(ARGV[1], 1, 3) then return {5, value} end
 if string.sub(value, 17, 32) ~= string.sub(ARGV[1], 17, 32) then return {2, value} end
 local state = string.sub(value, 4, 4)
 if state == 'R' then

@@ -4,8 +4,8 @@
 -- KEYS[1] record; ARGV: token, ttl ms, channel ('' for a renewal), message.
 -- Returns 1 done, 0 not owned. What was abandoned stays so: a renewal that the network delayed must not revive it.
 -- RecordHeader.MARK_ABANDONED is 240.
-local value = redis.call('GETRANGE', KEYS[1], 0, 143)
-if #value < 144 or string.sub(value, 1, 3) ~= 'IK\3' then return 0 end
+local value = redis.call('GETRANGE', KEYS[1], 0, 159)
+if #value < 160 or string.sub(value, 1, 3) ~= 'IK\3' then return 0 end
 if string.sub(value, 4, 4) ~= 'F' or string.sub(value, 17, 32) ~= ARGV[1] then return 0 end
 local marks = string.byte(value, 6)
 local abandoned = marks >= 240

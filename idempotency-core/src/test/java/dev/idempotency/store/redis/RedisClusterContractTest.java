@@ -6,10 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.CompleteResult;
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.KeySecrets;
+import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.ClusterProcess;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -68,6 +73,47 @@ class RedisClusterContractTest extends RedisStoreContract {
   @Override
   UnifiedJedis direct() {
     return direct;
+  }
+
+  @Test
+  void whatStandsUnderAReplacedSecretInAnotherSlotIsFound() {
+    KeySecrets before = KeySecrets.of(secret(1), secret(9));
+    KeySecrets after = KeySecrets.of(secret(2), secret(9)).alsoReading(secret(1), Instant.MAX);
+    try (RedisIdempotencyStore old = keyed(before);
+        RedisIdempotencyStore rotated = keyed(after)) {
+      for (int i = 0; i < 20; i++) {
+        IdempotencyKey key = IdempotencyKey.of("rotated-" + UUID.randomUUID());
+        Lease lease = ((Claim.Acquired) old.claim(request(before, key))).lease();
+        assertThat(rotated.claim(request(after, key))).isInstanceOf(StoredRecord.InFlight.class);
+        assertThat(rotated.find(List.of(after.keyed(key, Instant.EPOCH))).get(0))
+            .containsInstanceOf(StoredRecord.InFlight.class);
+        old.complete(lease, Outcome.of("test/1", new byte[1]));
+        assertThat(rotated.claim(request(after, key))).isInstanceOf(StoredRecord.Completed.class);
+
+        IdempotencyKey fresh = IdempotencyKey.of("fresh-" + UUID.randomUUID());
+        assertThat(rotated.claim(request(after, fresh))).isInstanceOf(Claim.Acquired.class);
+      }
+    }
+  }
+
+  private static RedisIdempotencyStore keyed(KeySecrets secrets) {
+    return RedisIdempotencyStore.builder()
+        .namespace("test")
+        .uri(cluster.uri())
+        .secrets(secrets)
+        .build();
+  }
+
+  private static ClaimRequest request(KeySecrets secrets, IdempotencyKey key) {
+    IdempotencyKey keyed = secrets.keyed(key, Instant.EPOCH);
+    Fingerprint fingerprint = secrets.keyed(keyed, Fingerprint.builder("test/1").build());
+    return ClaimRequest.of(keyed, fingerprint, Duration.ofSeconds(30), Duration.ofHours(1));
+  }
+
+  private static byte[] secret(int seed) {
+    byte[] bytes = new byte[KeySecrets.MIN_LENGTH];
+    bytes[0] = (byte) seed;
+    return bytes;
   }
 
   @Test

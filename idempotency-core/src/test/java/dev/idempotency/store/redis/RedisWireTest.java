@@ -163,6 +163,7 @@ class RedisWireTest {
             + "000400000000002a00000000000075300000000005265c0000000000000003e8"
             + HexFormat.of().formatHex(FINGERPRINT.toBytes())
             + "9f86d081884c7d65"
+            + "00".repeat(16)
             + "SEAL000000000000000000000000"
             + "06746573742f31"
             + HexFormat.of().formatHex("golden".getBytes(UTF_8));

@@ -10,6 +10,9 @@ import com.google.crypto.tink.RegistryConfiguration;
 import com.google.crypto.tink.TinkJsonProtoKeysetFormat;
 import com.google.crypto.tink.aead.AeadConfig;
 import com.google.crypto.tink.aead.PredefinedAeadParameters;
+import dev.idempotency.jdbc.LedgerGuard;
+import dev.idempotency.jdbc.LedgerGuardSettings;
+import dev.idempotency.jdbc.LedgerPurge;
 import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.PayloadCipher;
@@ -17,10 +20,12 @@ import dev.idempotency.store.PayloadEncryption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.time.Duration;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import javax.crypto.spec.SecretKeySpec;
+import org.h2.jdbcx.JdbcDataSource;
 import org.junit.jupiter.api.Test;
 
 /** {@code docs/security.md} says what is so; its Java snippets stand here. */
@@ -29,10 +34,12 @@ class SecurityGuideTest extends RedisFixture {
   @Test
   void aStoreWithSecretsAndEncryption() {
     byte[] secretFromVault = bytes(1);
+    byte[] lastingSecretFromVault = bytes(3);
     byte[] aesKeyFromVault = bytes(2);
     String redis = RedisFixture.redis.uri();
 
-    KeySecrets secrets = KeySecrets.of(secretFromVault); // 32 random bytes: openssl rand 32
+    // Each 32 random bytes or more: openssl rand 32
+    KeySecrets secrets = KeySecrets.of(secretFromVault, lastingSecretFromVault);
     PayloadEncryption encryption =
         PayloadEncryption.with(1, new SecretKeySpec(aesKeyFromVault, "AES"));
 
@@ -47,6 +54,19 @@ class SecurityGuideTest extends RedisFixture {
       built.complete(acquire(built, request(key)), OUTCOME);
       assertReplays(built, key);
     }
+    JdbcDataSource dataSource = new JdbcDataSource();
+    dataSource.setURL("jdbc:h2:mem:security-guide");
+
+    LedgerGuard guard =
+        LedgerGuard.create(
+            LedgerGuardSettings.builder()
+                .retention(Duration.ofDays(30))
+                .secrets(secrets)
+                .encryption(encryption)
+                .build());
+    LedgerPurge purge = guard.startPurge(dataSource, Duration.ofHours(1));
+
+    purge.close();
   }
 
   @Test
@@ -72,7 +92,7 @@ class SecurityGuideTest extends RedisFixture {
     PayloadEncryption encryption = PayloadEncryption.with(1, cipher);
 
     try (RedisIdempotencyStore built =
-        at(redis.uri()).secrets(KeySecrets.of(bytes(1))).encryption(encryption).build()) {
+        at(redis.uri()).secrets(KeySecrets.of(bytes(1), bytes(3))).encryption(encryption).build()) {
       built.complete(acquire(built, request(key)), Outcome.of("test/1", "paid".getBytes(UTF_8)));
       assertThat(new String(direct.get(redisKey(key)), UTF_8)).doesNotContain("paid");
     }

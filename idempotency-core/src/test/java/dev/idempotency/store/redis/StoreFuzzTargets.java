@@ -26,11 +26,12 @@ import javax.crypto.spec.SecretKeySpec;
 /** What others can write into Redis, and what is configured or sent as text. */
 final class StoreFuzzTargets {
 
+  private static final byte[] SECRET = "thirty-two bytes of some secret.".getBytes(UTF_8);
   private static final TimeSource STOPPED = new TestClock();
   private static final RecordCodec PLAIN = store().records();
   private static final RecordCodec KEYED =
       store()
-          .secrets(KeySecrets.of("thirty-two bytes of some secret.".getBytes(UTF_8)))
+          .secrets(KeySecrets.of(SECRET, SECRET))
           .encryption(PayloadEncryption.with(1, new SecretKeySpec(new byte[16], "AES")))
           .records();
   private static final byte[] REDIS_KEY = PLAIN.keys().redisKey(IdempotencyKey.of("k"));
