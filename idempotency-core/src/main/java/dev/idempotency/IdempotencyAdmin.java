@@ -163,7 +163,7 @@ public final class IdempotencyAdmin {
       }
       cursor = page.next();
     }
-    LOG.log(
+    EngineLog.log(
         System.Logger.Level.WARNING,
         "the outcomes of a scope were erased by an operator: {0} erased, {1} without an outcome"
             + " yet",

@@ -47,11 +47,13 @@ import java.util.concurrent.CompletableFuture;
 public final class IdempotencyEngine implements AutoCloseable {
 
   private final EngineParts parts;
+  private final KeySecrets secrets;
   private final EngineGate gate = new EngineGate();
   private final Claims claims;
 
   private IdempotencyEngine(EngineParts parts) {
     this.parts = parts;
+    this.secrets = parts.store().secrets();
     this.claims = new Claims(parts, gate);
     parts.store().onSettled(parts.waiters()::wake);
   }
@@ -96,7 +98,6 @@ public final class IdempotencyEngine implements AutoCloseable {
 
   /** From here on the operation is known by digests under the secrets of the store. */
   private Operation keyed(Operation operation) {
-    KeySecrets secrets = parts.store().secrets();
     IdempotencyKey key = secrets.keyed(operation.key(), config().timeSource().now());
     return operation.withKey(key, secrets.keyed(key, operation.fingerprint()));
   }

@@ -10,6 +10,7 @@ import dev.idempotency.Operation;
 import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.redis.RedisIdempotencyStore;
 import dev.idempotency.testing.RedisProcess;
@@ -18,6 +19,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -28,6 +30,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import redis.clients.jedis.RedisClient;
 
 /** The operator's command line on a real Redis, and every command of docs/operations.md. */
@@ -98,6 +101,42 @@ class KeysCommandTest {
         .isInstanceOfSatisfying(
             Decision.Replay.class, replay -> assertThat(replay.outcome().isTombstone()).isTrue());
     assertThat(keys("resolve", digest, "executed")).as("once only").isEqualTo(1);
+  }
+
+  @Test
+  void whereTheStoreHasSecretsTheCommandNeedsThemToWriteAndToKnowACaller(@TempDir Path folder)
+      throws IOException {
+    byte[] secret = new byte[KeySecrets.MIN_LENGTH];
+    secret[0] = 1;
+    String file = Files.write(folder.resolve("secret"), secret).toString();
+    KeySecrets secrets = KeySecrets.of(secret, secret);
+    try (RedisIdempotencyStore keyedStore =
+            RedisIdempotencyStore.builder()
+                .namespace("payments")
+                .uri(redis.uri())
+                .secrets(secrets)
+                .build();
+        IdempotencyEngine keyed =
+            IdempotencyEngine.create(keyedStore, IdempotencyConfig.defaults())) {
+      ((Decision.Proceed) keyed.begin(Operation.of(key, REQUEST))).execution().inDoubt();
+      String digest = secrets.keyed(key, Instant.now()).digestHex();
+
+      assertThat(keys("show", digest)).isZero();
+      assertThat(keys("resolve", digest, "executed")).isEqualTo(2);
+      assertThat(failed.toString(UTF_8)).contains("secret");
+      assertThat(keys("list-scope", "alice")).isEqualTo(2);
+      assertThat(failed.toString(UTF_8)).contains("secrets");
+
+      assertThat(keys("--secret-file", file, "resolve", digest, "executed")).isZero();
+      assertThat(keyed.begin(Operation.of(key, REQUEST))).isInstanceOf(Decision.Replay.class);
+      assertThat(keys("--secret-file", file, "list-scope", "alice")).isZero();
+      assertThat(output()).contains(digest + " COMPLETED");
+      assertThat(keys("--secret-file", file, "list-scope", "bob")).isEqualTo(1);
+      assertThat(keys("--secret-file", file, "forget-scope", "alice")).isZero();
+      assertThat(output()).contains("erased 1, without an outcome yet 0");
+      assertThat(keys("--secret-file", file, "list-scope", "alice")).isEqualTo(1);
+      assertThat(keys("--secret-file", folder.resolve("none").toString(), "list")).isEqualTo(2);
+    }
   }
 
   @Test

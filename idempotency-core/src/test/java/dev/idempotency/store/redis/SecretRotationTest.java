@@ -127,13 +127,17 @@ class SecretRotationTest extends RedisFixture {
     try (Server keyed = server(of(1));
         LoggedLines log = new LoggedLines("dev.idempotency")) {
       keyed.run(guessed).inDoubt();
-      assertThat(keyed.begin(guessed)).isInstanceOf(Decision.Abandoned.class);
+      String shown = of(1).keyed(guessed, Instant.now()).digestHex();
+      assertThat(keyed.begin(guessed))
+          .isInstanceOfSatisfying(
+              Decision.Abandoned.class,
+              abandoned -> assertThat(abandoned.keyDigest()).isEqualTo(shown));
 
       assertThat(log.lines()).isNotEmpty();
       assertThat(String.join("\n", log.lines()))
           .doesNotContain(guessed.digestHex())
           .doesNotContain(guessed.digestHex().substring(0, 16))
-          .contains(of(1).keyed(guessed, Instant.now()).digestHex());
+          .contains(shown);
     }
   }
 
