@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.idempotency.MemoryBudget.Grant;
 import dev.idempotency.MemoryBudget.Kind;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -142,6 +144,21 @@ class MemoryBudgetTest {
     assertThatThrownBy(() -> reservation.shrink(11)).hasMessageContaining("shrink by 11");
     assertThatThrownBy(() -> MemoryBudget.of(MIB - 1)).hasMessageContaining("1048576");
     assertThat(reservation.grow(Long.MAX_VALUE)).isEqualTo(Grant.SHARE_FULL);
+  }
+
+  @Test
+  void whatTheOperationsPageShowsIsCompiled() throws Exception {
+    IdempotencyConfig config =
+        IdempotencyConfig.builder().memory(MemoryBudget.of(256 * 1024 * 1024)).build();
+    long pending = config.memory().held(MemoryBudget.Kind.OUTCOMES);
+
+    assertThat(pending).isZero();
+    String page = Files.readString(Path.of("..", "docs", "operations.md"));
+    String snippet = page.split("```java\n")[1].split("```")[0];
+    String source =
+        Files.readString(
+            Path.of("src", "test", "java", "dev", "idempotency", "MemoryBudgetTest.java"));
+    assertThat(source.replaceAll("\\s+", " ")).contains(snippet.replaceAll("\\s+", " ").strip());
   }
 
   /** Threads grow, shrink, move and close each other's reservations at random. */

@@ -21,6 +21,7 @@ import dev.idempotency.grpc.wallet.RefundRequest;
 import dev.idempotency.grpc.wallet.Tag;
 import io.grpc.protobuf.ProtoUtils;
 import java.io.ByteArrayOutputStream;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -265,5 +266,40 @@ class CanonicalMessageTest {
     output.flush();
     assertThat(content(PayRequest.parseFrom(backwards.toByteArray())))
         .isEqualTo(content(request().build()));
+  }
+
+  /**
+   * With excluded fields at every entry: a large message costs as much for each byte as a small
+   * one.
+   */
+  @Test
+  void digestingCostsTheSameForEachByteHoweverLargeTheMessage() {
+    PayRequest small = tagged(1_000);
+    PayRequest large = tagged(32_000);
+    byte[] warmed = content(large);
+    assertThat(warmed).isNotEmpty();
+
+    long forSmall = allocatedBy(small);
+    long forLarge = allocatedBy(large);
+
+    assertThat(forLarge).isLessThan(2L * 32 * forSmall);
+    assertThat(forLarge).isLessThan(12L * large.getSerializedSize());
+  }
+
+  private static PayRequest tagged(int count) {
+    PayRequest.Builder request = request();
+    for (int i = 0; i < count; i++) {
+      request.putTags(
+          "tag-" + i, Tag.newBuilder().setText("text " + i).setSeenAt("at " + i).build());
+    }
+    return request.build();
+  }
+
+  private static long allocatedBy(PayRequest request) {
+    com.sun.management.ThreadMXBean threads =
+        (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    byte[] unused = content(request);
+    return threads.getCurrentThreadAllocatedBytes() - before;
   }
 }

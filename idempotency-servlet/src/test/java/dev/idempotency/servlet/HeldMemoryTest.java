@@ -116,16 +116,12 @@ class HeldMemoryTest {
     }
     until(() -> bodies() == FULL);
 
-    HttpResponse<String> refused = server.post("x".repeat(LARGEST), "k");
-    assertThat(refused.statusCode()).isEqualTo(503);
-    assertThat(refused.body()).contains("bodies-full");
-    assertThat(refused.headers().firstValue("Retry-After")).contains("1");
-    assertThat(runs).hasValue(0);
     // Without waiting for one byte of its body.
-    Socket another = slowBody(8, ANNOUNCED, 0);
-    assertThat(new String(another.getInputStream().readAllBytes(), UTF_8))
+    Socket refused = slowBody(8, ANNOUNCED, 0);
+    assertThat(new String(refused.getInputStream().readAllBytes(), UTF_8))
         .startsWith("HTTP/1.1 503")
-        .contains("Connection: close");
+        .contains("bodies-full", "Retry-After: 1", "Connection: close");
+    assertThat(runs).hasValue(0);
     assertThat(server.post("small", "payment").body()).isEqualTo("done");
     assertThat(server.send(server.post("a")).body()).isEqualTo("done");
     assertThat(server.send(server.request("/v1").GET()).body()).isEqualTo("done");
@@ -144,8 +140,9 @@ class HeldMemoryTest {
     slowBody(0, ANNOUNCED, LARGEST - 1);
     until(() -> bodies() == LARGEST);
 
-    // Its share is 128 KiB, an eighth of it for small bodies.
-    Socket another = slowBody(0, ANNOUNCED, LARGEST - 1);
+    // Its share is 128 KiB, an eighth of it for small bodies. The last byte is one too many: what
+    // is not read when a connection is closed costs the client its answer.
+    Socket another = slowBody(0, ANNOUNCED, LARGEST / 2 + 1);
     assertThat(new String(another.getInputStream().readAllBytes(), UTF_8))
         .startsWith("HTTP/1.1 503");
 
@@ -162,7 +159,7 @@ class HeldMemoryTest {
     Socket chunked = slowBody(1, "Transfer-Encoding: chunked", 0);
     chunked.getOutputStream().write("1\r\nx\r\n".getBytes(ISO_8859_1));
     until(() -> bodies() == FULL - 8 * 1024);
-    String more = "x".repeat(LARGEST / 2);
+    String more = "x".repeat(16 * 1024);
     chunked
         .getOutputStream()
         .write((Integer.toHexString(more.length()) + "\r\n" + more + "\r\n").getBytes(ISO_8859_1));
