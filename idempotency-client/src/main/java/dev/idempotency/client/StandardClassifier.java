@@ -57,7 +57,7 @@ final class StandardClassifier implements RetryClassifier {
       return Verdict.FINAL;
     }
     return switch (problem) {
-      case "bodies-full", "store-unavailable" -> Verdict.NOT_EXECUTED;
+      case "bodies-full", "store-unavailable", "overloaded" -> Verdict.NOT_EXECUTED;
       default -> ofStatus(answer.status());
     };
   }
@@ -103,7 +103,9 @@ final class StandardClassifier implements RetryClassifier {
     return switch (reason) {
       case "IDEMPOTENCY_STORE_UNAVAILABLE",
           "IDEMPOTENCY_HANDLERS_BUSY",
-          "IDEMPOTENCY_MEMORY_FULL" ->
+          "IDEMPOTENCY_MEMORY_FULL",
+          "IDEMPOTENCY_QUOTA_EXCEEDED",
+          "IDEMPOTENCY_OVERLOADED" ->
           Verdict.NOT_EXECUTED;
       case "IDEMPOTENCY_CHECK_FAILED",
           "IDEMPOTENCY_POLICY_INVALID",

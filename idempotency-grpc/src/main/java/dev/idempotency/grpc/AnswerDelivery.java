@@ -5,6 +5,7 @@ import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.Outcome;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
+import io.grpc.Status;
 import java.io.ByteArrayInputStream;
 import java.util.List;
 import java.util.Optional;
@@ -66,6 +67,38 @@ record AnswerDelivery<ReqT, RespT>(
     }
   }
 
+  /**
+   * Ends an execution whose handler passed on what another service with this library says of
+   * another call: neither a result of this one, nor a word that nothing was executed here. Blocks
+   * on the store.
+   *
+   * @param unfinished what the caller gets if the policy for doubtful ends frees the key
+   */
+  void concludeRelayed(OwnedExecution execution, OwnAnswer unfinished) {
+    Completion completion;
+    try {
+      completion = execution.inDoubt();
+    } catch (RuntimeException | Error e) {
+      LOG.log(
+          System.Logger.Level.ERROR,
+          "the end of " + execution.key() + " could not be handed to the store",
+          e);
+      send(OwnAnswer.outcomeUnknown(execution.key().digestHex()));
+      return;
+    }
+    if (completion.authoritative().isPresent()) {
+      replay(completion.authoritative().get());
+      return;
+    }
+    send(
+        switch (completion.status()) {
+          case RELEASED -> unfinished;
+          case MISMATCH -> OwnAnswer.mismatch();
+          case RECORDED, RESTORED, UNRECORDED, FENCED_OFF, HELD ->
+              OwnAnswer.outcomeUnknown(execution.key().digestHex());
+        });
+  }
+
   /** Else the key would be in flight, its lease renewed, until its TTL is over. */
   private static void endInDoubt(OwnedExecution execution) {
     try {
@@ -105,6 +138,9 @@ record AnswerDelivery<ReqT, RespT>(
   }
 
   private void own(RecordedAnswer answer, List<MarshalledMessage<RespT>> messages) {
+    // Another service's mark, if the handler forwards its metadata.
+    answer.headers().ifPresent(headers -> headers.discardAll(REPLAYED));
+    answer.trailers().discardAll(REPLAYED);
     answer.headers().ifPresent(call::sendHeaders);
     messages.forEach(message -> call.sendMessage(message.messageOrOriginal()));
     call.close(answer.status(), answer.trailers());
@@ -117,6 +153,13 @@ record AnswerDelivery<ReqT, RespT>(
     } else {
       send(memory.full());
     }
+  }
+
+  /** Of a stored outcome; empty if it was not kept, or cannot be read. */
+  static Optional<Status> statusOf(Outcome outcome) {
+    return outcome.isTombstone()
+        ? Optional.empty()
+        : AnswerCodec.decode(outcome).map(RecordedAnswer::status);
   }
 
   /** Sends a stored outcome, marked as such. */

@@ -226,6 +226,8 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
     private boolean asynchronousClaims;
     private Status.Code inFlightCode = Status.Code.ABORTED;
     private @Nullable Set<String> replayedHeaders;
+    private @Nullable AdmissionHook admission;
+    private @Nullable ReplayPermission mayReplay;
 
     private Builder(IdempotencyEngine engine) {
       this.engine = engine;
@@ -280,6 +282,21 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
      */
     public Builder oneScopeForAllCallers() {
       this.scope = CallerScope.ofAllCallers();
+      return this;
+    }
+
+    /** Decides which calls with a key are admitted at all; default all of them. */
+    public Builder admission(AdmissionHook hook) {
+      this.admission = hook;
+      return this;
+    }
+
+    /**
+     * Decides, before a stored answer is replayed, whether this caller may see it now; default
+     * every caller whose call is the same as the first one.
+     */
+    public Builder mayReplay(ReplayPermission permission) {
+      this.mayReplay = permission;
       return this;
     }
 
@@ -458,6 +475,8 @@ public final class IdempotencyInterceptor implements ServerInterceptor {
           new InterceptorSettings(
               engine,
               callers,
+              Optional.ofNullable(admission),
+              Optional.ofNullable(mayReplay),
               new AnswerCodec(
                   new ReplayableMetadata(Optional.ofNullable(replayedHeaders).map(Set::copyOf))),
               new CallThreads(

@@ -2,8 +2,12 @@ package dev.idempotency.grpc;
 
 import dev.idempotency.Decision;
 import dev.idempotency.OwnedExecution;
+import dev.idempotency.store.Outcome;
 import io.grpc.ServerCall;
+import io.grpc.Status;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * Answers one call in place of its handler, or after it.
@@ -11,9 +15,13 @@ import java.util.List;
  * @param settings of the interceptor
  * @param plan of the method
  * @param delivery towards the client
+ * @param mayReplay whether the caller may see a stored answer with this status
  */
 record InterceptorAnswers<ReqT, RespT>(
-    InterceptorSettings settings, MethodPlan<ReqT> plan, AnswerDelivery<ReqT, RespT> delivery) {
+    InterceptorSettings settings,
+    MethodPlan<ReqT> plan,
+    AnswerDelivery<ReqT, RespT> delivery,
+    Predicate<Optional<Status>> mayReplay) {
 
   private static final System.Logger LOG = System.getLogger(IdempotencyInterceptor.class.getName());
 
@@ -21,11 +29,13 @@ record InterceptorAnswers<ReqT, RespT>(
       InterceptorSettings settings,
       MethodPlan<ReqT> plan,
       ServerCall<ReqT, RespT> call,
-      CallMemory memory) {
+      CallMemory memory,
+      Predicate<Optional<Status>> mayReplay) {
     return new InterceptorAnswers<>(
         settings,
         plan,
-        new AnswerDelivery<>(call, plan, settings.codec(), settings.errorDomain(), memory));
+        new AnswerDelivery<>(call, plan, settings.codec(), settings.errorDomain(), memory),
+        mayReplay);
   }
 
   /** Stores how the handler ended, then sends what the caller is to get. Blocks on the store. */
@@ -34,7 +44,19 @@ record InterceptorAnswers<ReqT, RespT>(
       RecordedAnswer answer,
       List<MarshalledMessage<RespT>> messages,
       boolean onPurpose) {
-    delivery.conclude(execution, answer, messages, onPurpose);
+    Optional<String> relayed = RelayedAnswer.reasonIn(answer, settings.errorDomain());
+    if (relayed.isEmpty()) {
+      delivery.conclude(execution, answer, messages, onPurpose);
+      return;
+    }
+    LOG.log(
+        System.Logger.Level.INFO,
+        "{0}: its handler relays the answer {1} of another service; the outcome is in doubt",
+        execution.key(),
+        relayed.get());
+    delivery.concludeRelayed(
+        execution,
+        OwnAnswer.inFlight(settings.inFlightCode(), settings.engine().config().retryAfter()));
   }
 
   void send(OwnAnswer answer) {
@@ -44,7 +66,7 @@ record InterceptorAnswers<ReqT, RespT>(
   /** What the engine decided, other than to proceed. */
   void answer(Decision decision) {
     if (decision instanceof Decision.Replay replay) {
-      delivery.replayIfRoom(replay.outcome());
+      replayEarlier(replay.outcome());
     } else if (decision instanceof Decision.InFlight inFlight) {
       send(OwnAnswer.inFlight(settings.inFlightCode(), inFlight.retryAfter()));
     } else if (decision instanceof Decision.Mismatch) {
@@ -63,6 +85,22 @@ record InterceptorAnswers<ReqT, RespT>(
       send(OwnAnswer.storeUnavailable(unavailable.retryAfter()));
     } else {
       failed(new IllegalStateException("not an answer: " + decision));
+    }
+  }
+
+  private void replayEarlier(Outcome outcome) {
+    boolean permitted;
+    try {
+      permitted =
+          settings.mayReplay().isEmpty() || mayReplay.test(AnswerDelivery.statusOf(outcome));
+    } catch (RuntimeException | Error e) {
+      failed(e);
+      return;
+    }
+    if (permitted) {
+      delivery.replayIfRoom(outcome);
+    } else {
+      send(OwnAnswer.replayRefused());
     }
   }
 

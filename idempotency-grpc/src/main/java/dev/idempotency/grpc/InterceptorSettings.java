@@ -11,6 +11,8 @@ import java.util.Optional;
  *
  * @param engine decides
  * @param scope names the caller
+ * @param admission decides which calls with a key go on
+ * @param mayReplay decides who sees stored answers
  * @param codec of outcomes
  * @param threads for what must not block
  * @param asynchronousClaims whether claims are never made on the call's own thread
@@ -24,6 +26,8 @@ import java.util.Optional;
 record InterceptorSettings(
     IdempotencyEngine engine,
     CallerScope scope,
+    Optional<AdmissionHook> admission,
+    Optional<ReplayPermission> mayReplay,
     AnswerCodec codec,
     CallThreads threads,
     boolean asynchronousClaims,

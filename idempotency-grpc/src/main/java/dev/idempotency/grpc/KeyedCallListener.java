@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
 
+  private final InterceptorSettings settings;
   private final MethodPlan<ReqT> plan;
   private final CallOperations<ReqT> operations;
   private final ServerCall<ReqT, RespT> call;
@@ -46,19 +47,33 @@ final class KeyedCallListener<ReqT, RespT> extends ServerCall.Listener<ReqT> {
       ServerCall<ReqT, RespT> call,
       Metadata headers,
       ServerCallHandler<ReqT, RespT> next) {
+    this.settings = settings;
     this.plan = plan;
-    this.operations = new CallOperations<>(settings.scope(), plan);
+    this.operations = new CallOperations<>(settings.scope(), settings.admission(), plan);
     this.call = call;
     this.headers = headers;
     this.next = next;
     this.memory = new CallMemory(settings.engine().config());
-    this.answers = InterceptorAnswers.of(settings, plan, call, memory);
+    this.answers = InterceptorAnswers.of(settings, plan, call, memory, this::mayReplay);
     this.handler =
         new HandlerSide<>(settings, plan, call, headers, next, answers, memory, context, gone);
     this.claim = new CallClaim<>(settings, plan, call, answers, handler, memory, context, gone);
     var unusedEnd = gone.thenRun(memory::callerGone);
     // At once; onCancel waits for the executor of the call.
     context.addListener(unused -> gone.complete(null), Runnable::run);
+  }
+
+  private boolean mayReplay(Optional<Status> stored) {
+    Optional<ReplayPermission> permission = settings.mayReplay();
+    if (permission.isEmpty()) {
+      return true;
+    }
+    Context previous = context.attach();
+    try {
+      return permission.get().mayReplay(call, headers, stored);
+    } finally {
+      context.detach(previous);
+    }
   }
 
   @Override

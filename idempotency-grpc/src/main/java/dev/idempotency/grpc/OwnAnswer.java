@@ -133,6 +133,35 @@ record OwnAnswer(
         .pushedBack(retryAfter);
   }
 
+  /** The application's quota refuses the caller. */
+  static OwnAnswer quotaExceeded(Duration retryAfter) {
+    return answer(
+            Status.Code.RESOURCE_EXHAUSTED,
+            "IDEMPOTENCY_QUOTA_EXCEEDED",
+            "nothing was executed: the share of this caller is used up; retry later with the same"
+                + " key",
+            retryInfo(retryAfter))
+        .pushedBack(retryAfter);
+  }
+
+  /** The application takes no more calls, whoever asks. */
+  static OwnAnswer overloaded(Duration retryAfter) {
+    return answer(
+            Status.Code.UNAVAILABLE,
+            "IDEMPOTENCY_OVERLOADED",
+            "nothing was executed: this server takes no more calls now; retry with the same key",
+            retryInfo(retryAfter))
+        .pushedBack(retryAfter);
+  }
+
+  static OwnAnswer replayRefused() {
+    return answer(
+        Status.Code.PERMISSION_DENIED,
+        "IDEMPOTENCY_REPLAY_REFUSED",
+        "the call ran before; its result is not shown to this caller now, and it was not run"
+            + " again");
+  }
+
   /** No thread could be had for the handler, which is not the store's fault. */
   static OwnAnswer busy(Duration retryAfter) {
     return answer(

@@ -23,7 +23,7 @@ final class Answers {
   private static final String KEYS = "urn:idempotency-key:digest:";
 
   private static final int PIECE = 4 * 1024;
-  private static final String REPLAYED = "Idempotent-Replayed";
+  static final String REPLAYED = "Idempotent-Replayed";
 
   private final FilterSettings settings;
   private final HttpServletRequest request;
@@ -99,12 +99,33 @@ final class Answers {
   }
 
   /**
-   * The stored response, marked as such.
+   * The response of an earlier request, marked as such, if this caller may see it.
+   *
+   * @param origin of the request that is answered now
+   */
+  void replayEarlier(
+      HttpServletResponse response, @Nullable String origin, Outcome outcome, Instant expiresAt)
+      throws IOException {
+    replay(response, origin, outcome, expiresAt, true);
+  }
+
+  /**
+   * The stored response of a request that ran, to its own caller, marked as such.
    *
    * @param origin of the request that is answered now
    */
   void replay(
       HttpServletResponse response, @Nullable String origin, Outcome outcome, Instant expiresAt)
+      throws IOException {
+    replay(response, origin, outcome, expiresAt, false);
+  }
+
+  private void replay(
+      HttpServletResponse response,
+      @Nullable String origin,
+      Outcome outcome,
+      Instant expiresAt,
+      boolean ofEarlier)
       throws IOException {
     if (!outcome.format().startsWith("http/")) {
       problem(
@@ -128,10 +149,20 @@ final class Answers {
           settings.engine().config().retryAfter());
       return;
     }
+    if (ofEarlier
+        && settings.mayReplay().isPresent()
+        && !settings.mayReplay().get().mayReplay(request, recorded)) {
+      problem(
+          response,
+          Problem.REPLAY_REFUSED,
+          "This request ran before. Its response is not shown to this caller now, and it was not"
+              + " run again.");
+      return;
+    }
     expires(response, expiresAt);
     response.setHeader(REPLAYED, "true");
     if (outcome.isTombstone()) {
-      notKept(response, recorded.status(), outcome.size() > 0);
+      notKept(response, recorded, outcome.size() > 0);
       return;
     }
     response.setStatus(recorded.status());
@@ -179,14 +210,15 @@ final class Answers {
         .findFirst();
   }
 
-  private void notKept(HttpServletResponse response, int status, boolean statusKept)
+  private void notKept(HttpServletResponse response, RecordedResponse recorded, boolean statusKept)
       throws IOException {
     IdempotencyProblem problem =
         of(
             Problem.RESPONSE_NOT_KEPT,
-            "The first request with this key was completed, but its response was not kept. It is"
-                + " not run again.");
-    problem(response, statusKept ? problem.withOriginalStatus(status) : problem);
+            "The first request with this key was completed, but its response "
+                + (recorded.isNoStore() ? "is marked no-store and " : "")
+                + "was not kept. It is not run again.");
+    problem(response, statusKept ? problem.withOriginalStatus(recorded.status()) : problem);
   }
 
   void expires(HttpServletResponse response, Instant expiresAt) {

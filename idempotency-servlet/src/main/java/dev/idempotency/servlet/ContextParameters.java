@@ -38,6 +38,14 @@ final class ContextParameters {
         (words, context, builder) ->
             builder.redaction(attribute(words, context, ResponseRedaction.class)));
     known.put(
+        "mayReplay",
+        (words, context, builder) ->
+            builder.mayReplay(attribute(words, context, ReplayPermission.class)));
+    known.put(
+        "admission",
+        (words, context, builder) ->
+            builder.admission(attribute(words, context, AdmissionHook.class)));
+    known.put(
         "problemWriter",
         (words, context, builder) ->
             builder.problemWriter(attribute(words, context, ProblemWriter.class)));

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Endings {
 
-  static final Endings DEFAULT = new Endings(Map.of(), Set.of());
+  static final Endings DEFAULT = new Endings(Map.of(), Set.of(), false);
 
   private static final Set<Integer> NOT_EXECUTED =
       Set.of(
@@ -33,7 +33,10 @@ final class Endings {
   private final Map<Integer, Ending> statuses;
   private final Set<String> notExecuted;
 
-  private Endings(Map<Integer, Ending> statuses, Set<String> notExecuted) {
+  private final boolean keepNoStore;
+
+  private Endings(Map<Integer, Ending> statuses, Set<String> notExecuted, boolean keepNoStore) {
+    this.keepNoStore = keepNoStore;
     this.statuses = Map.copyOf(statuses);
     this.notExecuted = Set.copyOf(notExecuted);
   }
@@ -55,14 +58,27 @@ final class Endings {
             "status " + status + " can have one ending only; it is named for two");
       }
     }
-    return new Endings(all, notExecuted);
+    return new Endings(all, notExecuted, keepNoStore);
   }
 
   /** With exceptions, by the names of their classes, that mean that nothing was executed. */
   Endings notExecuted(Set<String> more) {
     Set<String> all = new LinkedHashSet<>(notExecuted);
     all.addAll(more);
-    return new Endings(statuses, all);
+    return new Endings(statuses, all, keepNoStore);
+  }
+
+  /** With another decision on responses that say {@code no-store}. */
+  Endings keepNoStore(boolean keep) {
+    return new Endings(statuses, notExecuted, keep);
+  }
+
+  /**
+   * Whether no more than the status of a recorded response may be kept: RFC 9111 section 5.2.2.5
+   * asks this of caches, and a token that may be seen once is marked so.
+   */
+  boolean keepsStatusOnly(RecordedResponse response) {
+    return !keepNoStore && response.isNoStore();
   }
 
   /**

@@ -44,6 +44,7 @@ final class Exchange {
   private volatile boolean startedInThisDispatch;
   private volatile boolean inside;
   private volatile boolean sent;
+  private volatile boolean relayed;
   private volatile boolean waited;
   private volatile @Nullable HttpServletResponse through;
   private volatile boolean clientGone;
@@ -194,16 +195,22 @@ final class Exchange {
     if (!answer()) {
       return;
     }
+    response.removeInnerMarks(settings.expiresHeader());
     HandlerExecution.Ended ended = settle();
     response.body().ignoreMore();
-    if (sentInstead(ended)) {
+    if (sentInstead(ended) || sentInsteadOfRelayed(ended)) {
       return;
     }
+    markOwn(ended);
+    sent = true;
+    response.send();
+  }
+
+  /** Says until when the answer is kept. */
+  private void markOwn(HandlerExecution.Ended ended) {
     if (ended.recorded()) {
       answers.expires(response.behind(), expiresAt);
     }
-    sent = true;
-    response.send();
   }
 
   private void drainWriter() {
@@ -232,14 +239,17 @@ final class Exchange {
     Outcome outcome;
     try {
       Optional<RecordedResponse> own = response.recorded(settings.replayedHeaders());
+      if (execution.ended().isEmpty() && own.filter(this::isRelayed).isPresent()) {
+        response.body().recorded();
+        return execution.endInDoubt();
+      }
       if (own.isEmpty()) {
         LOG.log(
             System.Logger.Level.WARNING,
             "there is no memory to record the response of {0}; its status is kept",
             execution.key());
       }
-      outcome =
-          own.flatMap(this::kept).map(RecordedResponse::toOutcome).orElseGet(this::statusOnly);
+      outcome = own.map(this::outcomeOf).orElseGet(this::statusOnly);
       if (outcome.size() > settings.engine().config().maxOutcomeBytes()) {
         outcome = statusOnly();
       }
@@ -260,8 +270,50 @@ final class Exchange {
     }
   }
 
+  private Outcome outcomeOf(RecordedResponse own) {
+    return endings.keepsStatusOnly(own)
+        ? own.toNoStoreTombstone()
+        : kept(own).map(RecordedResponse::toOutcome).orElseGet(this::statusOnly);
+  }
+
   private Outcome statusOnly() {
     return RecordedResponse.of(response.getStatus()).toTombstone();
+  }
+
+  /**
+   * Whether the handler passes on what another service with this library says of another request.
+   * It is no result of this one, nor does it say that nothing was executed here.
+   */
+  private boolean isRelayed(RecordedResponse own) {
+    Optional<String> problem = settings.innerProblems().relayedBy(own);
+    problem.ifPresent(
+        name -> {
+          relayed = true;
+          LOG.log(
+              System.Logger.Level.INFO,
+              "{0}: its handler relays the answer \"{1}\" of another service; the outcome is in"
+                  + " doubt",
+              execution.key(),
+              name);
+        });
+    return relayed;
+  }
+
+  private boolean sentInsteadOfRelayed(HandlerExecution.Ended ended) throws IOException {
+    if (!relayed) {
+      return false;
+    }
+    if (ended.released()) {
+      answers.retryLater(
+          response.discard(),
+          Problem.IN_FLIGHT,
+          "What this request asks for is not at its end. Ask again later with the same key.",
+          settings.engine().config().retryAfter());
+    } else {
+      answers.unknown(response.discard(), execution.key().digestHex());
+    }
+    sent = true;
+    return true;
   }
 
   private Optional<RecordedResponse> kept(RecordedResponse own) {
@@ -279,12 +331,16 @@ final class Exchange {
   private Ending ending() {
     int status = response.getStatus();
     Ending ending = endings.of(status, async != null);
-    boolean sentToLogin =
-        ending == Ending.RECORDED
-            && !endings.isChosen(status)
-            && Endings.isToLogin(status, response.getHeader("Location"))
-            && !request.isContentSeen();
-    return sentToLogin ? Ending.RELEASED : ending;
+    return ending == Ending.RECORDED && !endings.isChosen(status) && ranNothing(status)
+        ? Ending.RELEASED
+        : ending;
+  }
+
+  /** Whether an answer that may be a result was surely given by nobody who could have one. */
+  private boolean ranNothing(int status) {
+    return status == HttpServletResponse.SC_NOT_FOUND
+        ? async == null && NoHandler.wasFoundFor(request)
+        : Endings.isToLogin(status, response.getHeader("Location")) && !request.isContentSeen();
   }
 
   /**
@@ -301,9 +357,8 @@ final class Exchange {
       response.body().ignoreMore();
       return;
     }
-    if (ended.recorded()) {
-      answers.expires(response.behind(), expiresAt);
-    }
+    response.removeInnerMarks(settings.expiresHeader());
+    markOwn(ended);
     sent = true;
     response.sendUnheld();
   }

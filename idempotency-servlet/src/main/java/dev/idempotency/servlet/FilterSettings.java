@@ -22,9 +22,12 @@ record FilterSettings(
     FirstSent firstSent,
     Optional<KeySource> keySource,
     ResponseRedaction redaction,
+    Optional<ReplayPermission> mayReplay,
+    Optional<AdmissionHook> admission,
     ProblemWriter problemWriter,
     String problemTypes,
     Optional<String> describedBy,
+    InnerProblem innerProblems,
     boolean failOpen) {
 
   /** What callers can make this process hold. */

@@ -37,6 +37,10 @@ final class HandlerExecution implements HttpExecution {
       return completion.status() == Completion.Status.FENCED_OFF;
     }
 
+    boolean released() {
+      return completion.status() == Completion.Status.RELEASED;
+    }
+
     boolean keyReused() {
       return completion.status() == Completion.Status.MISMATCH;
     }

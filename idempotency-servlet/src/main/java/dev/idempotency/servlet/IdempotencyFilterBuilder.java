@@ -39,6 +39,8 @@ public final class IdempotencyFilterBuilder {
   private Optional<String> expiresHeader = Optional.of("Idempotency-Key-Expires");
   private Optional<KeySource> keySource = Optional.empty();
   private ResponseRedaction redaction = (request, response) -> Optional.of(response);
+  private Optional<ReplayPermission> mayReplay = Optional.empty();
+  private Optional<AdmissionHook> admission = Optional.empty();
   private ProblemWriter problemWriter = Answers::writeDocument;
   private URI problemTypes = URI.create(IdempotencyFilter.PROBLEM_TYPES);
   private Optional<URI> describedBy = Optional.empty();
@@ -214,6 +216,21 @@ public final class IdempotencyFilterBuilder {
   }
 
   /**
+   * Decides, before a stored answer is replayed, whether this caller may see it now; default every
+   * caller whose request is the same as the first one's.
+   */
+  public IdempotencyFilterBuilder mayReplay(ReplayPermission permission) {
+    this.mayReplay = Optional.of(permission);
+    return this;
+  }
+
+  /** Decides which requests with a key are admitted at all; default all of them. */
+  public IdempotencyFilterBuilder admission(AdmissionHook hook) {
+    this.admission = Optional.of(hook);
+    return this;
+  }
+
+  /**
    * What the {@code type} of a problem (RFC 9457) begins with; its name follows. Default {@value
    * IdempotencyFilter#PROBLEM_TYPES}. Clients of this library know the default only.
    */
@@ -306,9 +323,12 @@ public final class IdempotencyFilterBuilder {
         new FirstSent(firstSentHeader),
         keySource,
         redaction,
+        mayReplay,
+        admission,
         problemWriter,
         problemTypes.toString(),
         describedBy.map(URI::toString),
+        new InnerProblem(problemTypes.toString()),
         failOpen);
   }
 

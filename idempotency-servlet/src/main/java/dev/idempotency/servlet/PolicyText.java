@@ -62,14 +62,15 @@ final class PolicyText {
       case "recordStatuses" -> policy.recordStatuses(statuses(name, value));
       case "releaseStatuses" -> policy.releaseStatuses(statuses(name, value));
       case "inDoubtStatuses" -> policy.inDoubtStatuses(statuses(name, value));
+      case "keepNoStore" -> policy.keepNoStore(isTrue(name, value));
       case "notExecuted" -> policy.notExecuted(Set.of(value.split(",")));
       default ->
           throw new IllegalArgumentException(
               "\""
                   + name
                   + "\" is not known; there are ttl, lease, inDoubt, maxWait, maxRequest,"
-                  + " maxResponse, recordStatuses, releaseStatuses, inDoubtStatuses and"
-                  + " notExecuted, each as name=value");
+                  + " maxResponse, recordStatuses, releaseStatuses, inDoubtStatuses,"
+                  + " keepNoStore and notExecuted, each as name=value");
     };
   }
 
@@ -82,6 +83,16 @@ final class PolicyText {
               + "\"");
     }
     return Arrays.stream(value.split(",")).mapToInt(Integer::parseInt).toArray();
+  }
+
+  private static boolean isTrue(String name, String value) {
+    return switch (value) {
+      case "true" -> true;
+      case "false" -> false;
+      default ->
+          throw new IllegalArgumentException(
+              name + " must be true or false, but is \"" + value + "\"");
+    };
   }
 
   private static InDoubtPolicy inDoubt(String value) {

@@ -8,12 +8,15 @@ enum Problem {
   /** 412 as in OASIS Repeatable Requests 1.0, for a first-sent time outside of the window. */
   KEY_EXPIRED(412, "key-expired", "Idempotency key expired"),
   CALLER_UNCLEAR(400, "caller-unclear", "Caller not identified"),
+  REPLAY_REFUSED(403, "replay-refused", "Stored response not shown to this caller"),
   REQUEST_TOO_LARGE(413, "request-too-large", "Request too large"),
   KEY_REUSED(422, "key-reused", "Idempotency key used with another request"),
   IN_FLIGHT(409, "in-flight", "A request with this idempotency key is in progress"),
   OUTCOME_UNKNOWN(409, "outcome-unknown", "Outcome unknown"),
   RESPONSE_NOT_KEPT(409, "response-not-kept", "Completed, response not kept"),
+  QUOTA_EXCEEDED(429, "quota-exceeded", "Too many requests with keys"),
   HANDLER_FAILED(500, "handler-failed", "Internal error"),
+  OVERLOADED(503, "overloaded", "Not admitted now"),
   BODIES_FULL(503, "bodies-full", "Too many requests in progress"),
   STORE_UNAVAILABLE(503, "store-unavailable", "Idempotency store unavailable");
 

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.idempotency.store.Outcome;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -17,6 +18,8 @@ import java.util.List;
  * <p>Immutable; each method with an argument gives a changed copy.
  */
 public final class RecordedResponse {
+
+  static final String NO_STORE = "no-store";
 
   private final int status;
   private final List<Header> headers;
@@ -131,6 +134,21 @@ public final class RecordedResponse {
   Outcome toTombstone() {
     RecordedResponse head = new RecordedResponse(status, List.of(), new byte[0], Kind.BODY);
     return Outcome.tombstone(ResponseCodec.FORMAT, ResponseCodec.encode(head));
+  }
+
+  /** For the engine: the status is kept, and that more may not be. */
+  Outcome toNoStoreTombstone() {
+    RecordedResponse head =
+        new RecordedResponse(
+            status, List.of(new Header("Cache-Control", NO_STORE, true)), new byte[0], Kind.BODY);
+    return Outcome.tombstone(ResponseCodec.FORMAT, ResponseCodec.encode(head));
+  }
+
+  /** Whether it says {@code Cache-Control: no-store}. */
+  boolean isNoStore() {
+    return headerValues("Cache-Control").stream()
+        .flatMap(value -> Arrays.stream(value.split(",")))
+        .anyMatch(directive -> directive.strip().equalsIgnoreCase(NO_STORE));
   }
 
   Kind kind() {

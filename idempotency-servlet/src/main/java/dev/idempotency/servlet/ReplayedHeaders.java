@@ -34,8 +34,8 @@ final class ReplayedHeaders {
           "x-frame-options");
 
   /**
-   * Credentials, the identity of one exchange, and what RFC 9110 section 7.6.1 binds to one
-   * connection.
+   * Credentials, our own marks, the identity of one exchange, and what RFC 9110 section 7.6.1 binds
+   * to one connection.
    */
   private static final Set<String> NEVER =
       Set.of(
@@ -45,6 +45,9 @@ final class ReplayedHeaders {
           "content-length",
           "cookie",
           "date",
+          "idempotency-key-expires",
+          "idempotent-replayed",
+          "idempotent-unprotected",
           "keep-alive",
           "proxy-authenticate",
           "proxy-authentication-info",

@@ -1,5 +1,6 @@
 package dev.idempotency.servlet;
 
+import dev.idempotency.Admission;
 import dev.idempotency.Decision;
 import dev.idempotency.Operation;
 import dev.idempotency.store.Fingerprint;
@@ -155,6 +156,9 @@ final class RequestGate {
       KeyHeader.Reading ofHeader,
       String scope)
       throws IOException, ServletException {
+    if (ofHeader instanceof KeyHeader.Reading.Present && isTurnedAway(http, answer, scope, false)) {
+      return;
+    }
     RequestMemory memory = new RequestMemory(settings.memory(), scope);
     try {
       RequestContent.Reading content =
@@ -166,6 +170,12 @@ final class RequestGate {
             settings.keySource().isEmpty()
                 ? ofHeader
                 : settings.keyHeader().and(ofHeader, keysIn(http, usable));
+        boolean foundNow = !(ofHeader instanceof KeyHeader.Reading.Present);
+        if (reading instanceof KeyHeader.Reading.Present
+            && foundNow
+            && isTurnedAway(http, answer, scope, true)) {
+          return;
+        }
         if (reading instanceof KeyHeader.Reading.Present present) {
           IdempotencyKey key = new IdempotencyKey(scope, present.key());
           Operation operation = operation(http, policy, key, usable.content());
@@ -182,6 +192,28 @@ final class RequestGate {
     } finally {
       memory.endUnlessKept();
     }
+  }
+
+  /** Whether the application's quota refuses it; as early as its key is known. */
+  private boolean isTurnedAway(
+      HttpServletRequest http, HttpServletResponse answer, String scope, boolean bodyRead)
+      throws IOException {
+    Admission admission =
+        settings.admission().map(hook -> hook.admit(scope, http)).orElse(Admission.granted());
+    if (admission.isGranted()) {
+      return false;
+    }
+    if (!bodyRead) {
+      RequestBody.discard(http, answer);
+    }
+    new Answers(settings, http)
+        .retryLater(
+            answer,
+            admission.isOverloaded() ? Problem.OVERLOADED : Problem.QUOTA_EXCEEDED,
+            "This request was not admitted, and nothing was executed. Send it again later with the"
+                + " same key.",
+            admission.retryAfter().orElseThrow());
+    return true;
   }
 
   private List<String> keysIn(HttpServletRequest http, RequestContent.Reading.Usable usable) {
@@ -326,7 +358,7 @@ final class RequestGate {
             settings.engine().config().retryAfter());
         return;
       }
-      answers.replay(answer, origin, replay.outcome(), replay.expiresAt());
+      answers.replayEarlier(answer, origin, replay.outcome(), replay.expiresAt());
     } else if (decision instanceof Decision.InFlight inFlight) {
       answers.retryLater(
           answer,

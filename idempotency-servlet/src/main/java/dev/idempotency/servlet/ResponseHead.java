@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -117,6 +118,19 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
   /** For answers that fix the response at once. */
   final void forceStatus(int sc) {
     status = sc;
+  }
+
+  /**
+   * Takes out what another service with this library has added to an answer that the handler
+   * relays. Its marks are not sent in any case; here it is what replays are given for want of a
+   * {@code Cache-Control} of a handler, and the time until which that service keeps the answer.
+   */
+  final void removeInnerMarks(Optional<String> expiresHeader) {
+    expiresHeader.ifPresent(name -> headers.set(name, null));
+    if (headers.contains(Answers.REPLAYED)
+        && headers.values("Cache-Control").equals(List.of(RecordedResponse.NO_STORE))) {
+      headers.set("Cache-Control", null);
+    }
   }
 
   final void forceHeader(String name, String value) {

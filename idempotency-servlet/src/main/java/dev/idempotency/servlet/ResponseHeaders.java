@@ -22,6 +22,10 @@ final class ResponseHeaders {
   private static final Set<String> CONTAINERS =
       Set.of("transfer-encoding", "keep-alive", "proxy-connection", "te");
 
+  /** Marks of an answer of ours: of another service's, if a handler relays them. */
+  private static final Set<String> OURS =
+      Set.of("idempotent-replayed", "idempotent-unprotected", "idempotency-key-expires");
+
   /** The container manages these outside of its header fields; a reset clears them for good. */
   private static final Set<String> OF_A_BODY =
       Set.of("content-type", "content-length", "content-language");
@@ -110,7 +114,8 @@ final class ResponseHeaders {
   void copyTo(HttpServletResponse response, Predicate<String> wanted) {
     forEach(
         (name, value, replaces) -> {
-          if (!wanted.test(name) || CONTAINERS.contains(name.toLowerCase(Locale.ROOT))) {
+          String lower = name.toLowerCase(Locale.ROOT);
+          if (!wanted.test(name) || CONTAINERS.contains(lower) || OURS.contains(lower)) {
             return;
           }
           if (replaces) {

@@ -173,6 +173,15 @@ public final class RoutePolicy {
     return endings(endings -> endings.notExecuted(classNames));
   }
 
+  /**
+   * Whether a response with {@code Cache-Control: no-store} (RFC 9111, section 5.2.2.5), set behind
+   * the filter, is kept whole and replayed; default false: of such a response the status is kept,
+   * and a retry gets 409 {@code response-not-kept}.
+   */
+  public RoutePolicy keepNoStore(boolean keep) {
+    return endings(endings -> endings.keepNoStore(keep));
+  }
+
   private RoutePolicy endings(UnaryOperator<Endings> change) {
     Endings changed = change.apply(values.endings());
     return with(draft -> draft.endings = changed);

@@ -9,6 +9,7 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.apache.catalina.Context;
 import org.apache.catalina.Wrapper;
+import org.apache.catalina.servlets.DefaultServlet;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.http2.Http2Protocol;
 import org.apache.tomcat.util.descriptor.web.ErrorPage;
@@ -54,6 +55,11 @@ final class TomcatContainer implements Container {
     wrapper.setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(wrapper::setMultipartConfigElement);
     context.addServletMappingDecoded(deployment.pattern(), "application");
+    if (!deployment.pattern().equals("/*") && !deployment.pattern().equals("/")) {
+      // As the web.xml of an installed Tomcat has it.
+      Tomcat.addServlet(context, "default", new DefaultServlet());
+      context.addServletMappingDecoded("/", "default");
+    }
     deployment
         .errorPage()
         .ifPresent(
