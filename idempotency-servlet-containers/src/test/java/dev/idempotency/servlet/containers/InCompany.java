@@ -9,7 +9,10 @@ import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.servlet.IdempotencyFilter;
 import dev.idempotency.servlet.RoutePolicy;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -46,6 +49,10 @@ abstract class InCompany {
       IdempotencyEngine.create(
           store, IdempotencyConfig.builder().sweepEvery(Duration.ofMillis(50)).build());
   final AtomicInteger runs = new AtomicInteger();
+
+  /** Threads that are in a filter: not in the application, and not back in the container. */
+  private final AtomicInteger inFilters = new AtomicInteger();
+
   private final List<Container.Running> running = new ArrayList<>();
 
   /** What the application does. */
@@ -70,7 +77,31 @@ abstract class InCompany {
 
   /** Starts the container of this run. */
   final Company serve(List<Container.Mapped> filters, Handler handler) throws Exception {
-    return serve(Container.Deployment.of(filters, servlet(handler)));
+    List<Container.Mapped> all = new ArrayList<>();
+    all.add(Container.Mapped.asDocumented(this::countInFilters));
+    all.addAll(filters);
+    return serve(Container.Deployment.of(all, servlet(counted(handler))));
+  }
+
+  private void countInFilters(ServletRequest request, ServletResponse response, FilterChain chain)
+      throws IOException, ServletException {
+    inFilters.incrementAndGet();
+    try {
+      chain.doFilter(request, response);
+    } finally {
+      inFilters.decrementAndGet();
+    }
+  }
+
+  private Handler counted(Handler handler) {
+    return (request, response) -> {
+      inFilters.decrementAndGet();
+      try {
+        handler.handle(request, response);
+      } finally {
+        inFilters.incrementAndGet();
+      }
+    };
   }
 
   /** A servlet for that. */
@@ -123,6 +154,15 @@ abstract class InCompany {
       assertThat(System.nanoTime()).as("not within 20 s: " + what).isLessThan(end);
       LockSupport.parkNanos(1_000_000);
     }
+  }
+
+  /**
+   * One duplicate waits, and its thread is back in the container. Its place among the waiters is
+   * taken before that: a turn that comes in between runs on that thread, and nothing is handed
+   * over.
+   */
+  final void untilADuplicateWaits() {
+    until("the duplicate waits", () -> engine.waiters() == 1 && inFilters.get() == 0);
   }
 
   /**

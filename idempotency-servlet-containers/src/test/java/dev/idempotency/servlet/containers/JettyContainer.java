@@ -45,7 +45,8 @@ final class JettyContainer implements Container {
     }
     context.getServletHandler().setDecodeAmbiguousURIs(deployment.encodedSlashes());
     HttpServlet servlet = deployment.servlet();
-    ServletHolder holder = new ServletHolder(servlet);
+    // Named, or the error page shows a name that is another one in each server.
+    ServletHolder holder = new ServletHolder("application", servlet);
     holder.setAsyncSupported(true);
     Container.multipartConfigOf(servlet).ifPresent(holder.getRegistration()::setMultipartConfig);
     context.addServlet(holder, deployment.pattern());

@@ -189,7 +189,7 @@ class LoggerInFrontTest extends InCompany {
     var unused = company.send(WAITING, "k");
     until("the first one runs", () -> runs.get() == 1);
     CompletableFuture<HttpResponse<String>> waiter = company.send(WAITING, "k");
-    until("the duplicate waits", () -> engine.waiters() == 1);
+    untilADuplicateWaits();
     go.countDown();
     return waiter.get();
   }

@@ -142,7 +142,7 @@ class RefusedOnDispatchTest extends InCompany {
     CompletableFuture<?> first = company.send(WAITING, "k");
     until("the first one runs", () -> held.size() == 1);
     CompletableFuture<HttpResponse<String>> waiter = company.send(WAITING, "k");
-    until("the duplicate waits", () -> engine.waiters() == 1);
+    untilADuplicateWaits();
     ((HttpServletResponse) held.get(0).getResponse()).setStatus(429);
     held.get(0).complete();
     first.get();

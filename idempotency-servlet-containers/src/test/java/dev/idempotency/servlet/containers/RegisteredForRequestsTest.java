@@ -79,7 +79,7 @@ class RegisteredForRequestsTest extends InCompany {
     var unused = company.send(WAITING, "k");
     until("the first one runs", () -> held.size() == 1);
     CompletableFuture<HttpResponse<String>> waiter = company.send(WAITING, "k");
-    until("the duplicate waits", () -> engine.waiters() == 1);
+    untilADuplicateWaits();
     held.get(0).complete();
 
     assertThat(waiter.get().body()).isEqualTo("run 2");
@@ -117,7 +117,7 @@ class RegisteredForRequestsTest extends InCompany {
     var unused = company.send(WAITING, "k");
     until("the first one runs", () -> held.size() == 1);
     CompletableFuture<HttpResponse<String>> waiter = company.send(WAITING, "k");
-    until("the duplicate waits", () -> engine.waiters() == 1);
+    untilADuplicateWaits();
     held.get(0).complete();
 
     assertThat(waiter.get().statusCode()).isGreaterThanOrEqualTo(500);

@@ -84,7 +84,7 @@ class SuspendedInFrontTest extends InCompany {
     CompletableFuture<?> first = company.send(WAITING, "k");
     until("the first one runs", () -> held.size() == 1);
     var duplicate = company.send(WAITING, "k");
-    until("the duplicate waits", () -> engine.waiters() == 1);
+    untilADuplicateWaits();
     held.get(0).complete();
 
     assertThat(duplicate.get().body()).isEqualTo("held");
@@ -104,17 +104,22 @@ class SuspendedInFrontTest extends InCompany {
                 "delayMs", "20",
                 "maxRequestMs", "30000",
                 "managedAttr", "false")));
-    assertFloodRunsOnce(throttle);
+    assertFloodRunsOnce(throttle, 201, 409);
   }
 
+  /**
+   * It looks for who is queued before it lets the next one in, and queues who was not let in, with
+   * nothing between the two. So it may forget one, until suspendMs is over: then it tries once
+   * more, or answers 503.
+   */
   @Test
   void jettysQoSFilterInFront() throws Exception {
     QoSFilter queue = new QoSFilter();
-    queue.init(config(Map.of("maxRequests", "1", "waitMs", "0", "suspendMs", "30000")));
-    assertFloodRunsOnce(queue);
+    queue.init(config(Map.of("maxRequests", "1", "waitMs", "0", "suspendMs", "500")));
+    assertFloodRunsOnce(queue, 201, 409, 503);
   }
 
-  private void assertFloodRunsOnce(Filter inFront) throws Exception {
+  private void assertFloodRunsOnce(Filter inFront, Integer... statuses) throws Exception {
     Company company =
         serve(List.of(Mapped.asDocumented(initialized(inFront)), idempotency()), counting());
 
@@ -126,7 +131,7 @@ class SuspendedInFrontTest extends InCompany {
       all.add(company.send(TRANSFERS, "k").thenApply(answer -> answer.statusCode()));
     }
     for (CompletableFuture<Integer> each : all) {
-      assertThat(each.get()).isIn(201, 409);
+      assertThat(each.get()).isIn((Object[]) statuses);
     }
     assertThat(runs).hasValue(1);
     assertThat(company.post(TRANSFERS, "k").body()).isEqualTo("run 1 of a transfer");

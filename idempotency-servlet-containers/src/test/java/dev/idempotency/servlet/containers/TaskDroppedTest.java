@@ -135,7 +135,7 @@ class TaskDroppedTest extends InCompany {
     var unused = company.send(WAITING, "k");
     until("the first one runs", () -> held.size() == 1);
     CompletableFuture<HttpResponse<String>> waiter = company.send(WAITING, "k");
-    until("the duplicate waits", () -> engine.waiters() == 1);
+    untilADuplicateWaits();
     return waiter;
   }
 
