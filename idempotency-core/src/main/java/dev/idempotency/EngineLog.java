@@ -108,9 +108,9 @@ final class EngineLog {
 
   static void resultNotKept(Lease lease, int bytes) {
     warn(
-        "result not kept: the outcome of key {0} (fence {1}, {2} bytes) finds no room beside those"
-            + " that wait for the store, and waits as a tombstone; retries are told that it ran."
-            + " Give IdempotencyConfig more memory if that is usual",
+        "result not kept: no memory to hold the outcome of key {0} (fence {1}, {2} bytes) until the"
+            + " store is available; a tombstone is stored instead, so retries do not execute but"
+            + " get no result. If this recurs, raise memory of IdempotencyConfig",
         lease.key().digestHex(), Long.toString(lease.fence()), Integer.toString(bytes));
   }
 

@@ -49,6 +49,7 @@ final class Exchange {
   private volatile @Nullable HttpServletResponse through;
   private volatile boolean clientGone;
   private volatile boolean containerEnded;
+  private volatile boolean settled;
   private volatile LateEnds.@Nullable Pending lateEnd;
 
   /** Whether the handler was reached: until then the execution can be released. */
@@ -195,6 +196,14 @@ final class Exchange {
     if (!answer()) {
       return;
     }
+    try {
+      send();
+    } finally {
+      settled();
+    }
+  }
+
+  private void send() throws IOException {
     response.removeInnerMarks(settings.expiresHeader());
     HandlerExecution.Ended ended = settle();
     response.body().ignoreMore();
@@ -219,20 +228,36 @@ final class Exchange {
     } catch (RuntimeException | Error e) {
       // What the handler wrote is lost, so nobody can say how it ended.
       if (answer()) {
-        execution.endInDoubt();
+        endInDoubt();
       }
       throw e;
     }
   }
 
-  /** Whether the caller is the one who ends and answers it. */
+  /**
+   * Whether the caller is the one who ends and answers it. Then {@link #settled} must follow, in
+   * every end.
+   */
   private boolean answer() {
     if (!answered.compareAndSet(false, true)) {
       return false;
     }
     callOffLateEnd();
-    endMemoryIfOver();
     return true;
+  }
+
+  /** Its end is stored, or given up: what it holds is not needed for that any more. */
+  private void settled() {
+    settled = true;
+    endMemoryIfOver();
+  }
+
+  private void endInDoubt() {
+    try {
+      execution.endInDoubt();
+    } finally {
+      settled();
+    }
   }
 
   private HandlerExecution.Ended settle() {
@@ -352,6 +377,14 @@ final class Exchange {
       response.body().ignoreMore();
       return;
     }
+    try {
+      sendUnheld();
+    } finally {
+      settled();
+    }
+  }
+
+  private void sendUnheld() throws IOException {
     HandlerExecution.Ended ended = execution.endWith(ending(), statusOnly());
     if (sentInstead(ended)) {
       response.body().ignoreMore();
@@ -398,6 +431,14 @@ final class Exchange {
       return false;
     }
     try {
+      return settledDespite(thrown);
+    } finally {
+      settled();
+    }
+  }
+
+  private boolean settledDespite(Throwable thrown) throws IOException {
+    try {
       response.drainWriter();
     } catch (RuntimeException | Error e) {
       thrown.addSuppressed(e);
@@ -428,9 +469,9 @@ final class Exchange {
     if (!answer()) {
       return false;
     }
-    response.body().ignoreMore();
-    HandlerExecution.Ended ended = execution.endInDoubt();
     try {
+      response.body().ignoreMore();
+      HandlerExecution.Ended ended = execution.endInDoubt();
       if (!sentInstead(ended)) {
         answers.problem(
             response.discard(),
@@ -438,7 +479,9 @@ final class Exchange {
             "The request did not come to its end. Send it again with the same key.");
       }
     } catch (IOException e) {
-      LOG.log(System.Logger.Level.DEBUG, "the client went before its answer", e);
+      LOG.log(System.Logger.Level.DEBUG, "the client disconnected before its answer", e);
+    } finally {
+      settled();
     }
     return true;
   }
@@ -477,7 +520,7 @@ final class Exchange {
     if (host.dispatchesComeBack() || endings.of(status, false) == Ending.RELEASED) {
       neverRan();
     } else if (entry.compareAndSet(Entry.EXPECTED, Entry.GIVEN_UP) && answer()) {
-      execution.endInDoubt();
+      endInDoubt();
     }
   }
 
@@ -493,7 +536,7 @@ final class Exchange {
   private void endUnseen() {
     if (answer()) {
       response.body().ignoreMore();
-      execution.endInDoubt();
+      endInDoubt();
       LOG.log(
           System.Logger.Level.WARNING,
           "{0}: its asynchronous work was not ended within its limit",
@@ -512,7 +555,11 @@ final class Exchange {
   /** The handler was not reached, and never will be: as good as not asked for. */
   void neverRan() {
     if (entry.compareAndSet(Entry.EXPECTED, Entry.GIVEN_UP) && answer()) {
-      execution.release();
+      try {
+        execution.release();
+      } finally {
+        settled();
+      }
     }
   }
 
@@ -535,7 +582,7 @@ final class Exchange {
     dispatchIsLost(status);
     if (!clientGone && answer()) {
       response.body().ignoreMore();
-      execution.endInDoubt();
+      endInDoubt();
       LOG.log(
           System.Logger.Level.ERROR,
           "{0}: a dispatch of its handler did not come back to the idempotency filter, so the"
@@ -548,7 +595,7 @@ final class Exchange {
 
   /** The handler may hold the body until the exchange ends, whatever the client does. */
   private void endMemoryIfOver() {
-    if (containerEnded && answered.get()) {
+    if (containerEnded && settled) {
       request.endMemory();
     }
   }

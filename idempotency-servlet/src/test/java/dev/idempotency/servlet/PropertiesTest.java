@@ -36,7 +36,8 @@ class PropertiesTest {
 
   // Keys
 
-  private static KeyHeader.Reading read(String value) {
+  /** What a header with this value says. */
+  static KeyHeader.Reading read(String value) {
     HttpServletRequest request =
         new HttpServletRequestWrapper(UnprotectedRequestTest.nothing(HttpServletRequest.class)) {
           @Override

@@ -12,12 +12,8 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.testing.FuzzTarget;
-import jakarta.servlet.http.HttpServletRequest;
-import jakarta.servlet.http.HttpServletRequestWrapper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.util.Collections;
-import java.util.Enumeration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -76,28 +72,13 @@ final class ServletFuzzTargets {
     return Stream.of(texts).map(text -> text.getBytes(UTF_8)).toList();
   }
 
-  private static KeyHeader.Reading read(String value) {
-    HttpServletRequest request =
-        new HttpServletRequestWrapper(UnprotectedRequestTest.nothing(HttpServletRequest.class)) {
-          @Override
-          public String getHeader(String name) {
-            return value;
-          }
-
-          @Override
-          public Enumeration<String> getHeaders(String name) {
-            return Collections.enumeration(List.of(value));
-          }
-        };
-    return new KeyHeader(List.of("Idempotency-Key"), false).read(request);
-  }
-
   /** A key that is taken is one that can be stored, and the same when it comes in quotes. */
   private static void checkKeyHeader(byte[] input) {
-    if (read(new String(input, ISO_8859_1)) instanceof KeyHeader.Reading.Present present) {
+    if (PropertiesTest.read(new String(input, ISO_8859_1))
+        instanceof KeyHeader.Reading.Present present) {
       assertThat(IdempotencyKey.of(present.key()).value()).matches("[!-~]{1,255}");
       String quoted = present.key().replace("\\", "\\\\").replace("\"", "\\\"");
-      assertThat(read('"' + quoted + '"')).isEqualTo(present);
+      assertThat(PropertiesTest.read('"' + quoted + '"')).isEqualTo(present);
     }
   }
 
