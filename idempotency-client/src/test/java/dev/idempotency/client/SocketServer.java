@@ -28,16 +28,18 @@ final class SocketServer implements AutoCloseable {
   private final List<Socket> open = new CopyOnWriteArrayList<>();
   private final Deque<String> script = new ArrayDeque<>();
   private final ServerSocket listening = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+  private final Thread acceptor;
 
   SocketServer() throws IOException {
-    start(
-        () -> {
-          while (true) {
-            Socket socket = listening.accept();
-            open.add(socket);
-            start(() -> serve(socket));
-          }
-        });
+    acceptor =
+        start(
+            () -> {
+              while (true) {
+                Socket socket = listening.accept();
+                open.add(socket);
+                Thread unused = start(() -> serve(socket));
+              }
+            });
   }
 
   URI uri() {
@@ -98,7 +100,7 @@ final class SocketServer implements AutoCloseable {
     void run() throws IOException;
   }
 
-  private static void start(Work work) {
+  private static Thread start(Work work) {
     Thread thread =
         new Thread(
             () -> {
@@ -111,11 +113,18 @@ final class SocketServer implements AutoCloseable {
             });
     thread.setDaemon(true);
     thread.start();
+    return thread;
   }
 
+  /** Until its thread has left accept(), the system lets clients connect all the same. */
   @Override
   public void close() throws IOException {
     listening.close();
+    try {
+      acceptor.join();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
     for (Socket each : open) {
       each.close();
     }
