@@ -67,6 +67,10 @@ final class FormRequest extends HeldBodyRequest {
 
   @Override
   public @Nullable String getParameter(String name) {
+    if (isAsParsed()) {
+      // A filter in front may replace this way to a parameter and no other.
+      return super.getParameter(name);
+    }
     String[] values = getParameterValues(name);
     return values == null ? null : values[0];
   }

@@ -7,9 +7,13 @@ import jakarta.servlet.Filter;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
 import java.net.http.HttpRequest;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -130,5 +134,60 @@ class FormInFrontTest extends WithAndWithoutKey {
         });
 
     assertThat(assertAsWithout(form("a=1&b=x+y%26")).body()).isEqualTo("a=1&b=x+y%26{}");
+  }
+
+  /** As filters against cross-site scripting do: each replaces the methods that it knows of. */
+  @ParameterizedTest
+  @ValueSource(strings = {"getParameter", "getParameterValues", "getParameterMap"})
+  void aFilterThatSanitizesOneWayToAParameterSanitizesIt(String method) throws Exception {
+    serveBehind(
+        (request, response, chain) ->
+            chain.doFilter(new Sanitizing((HttpServletRequest) request, method), response),
+        (request, response) ->
+            response
+                .getWriter()
+                .print(
+                    request.getParameter("a")
+                        + List.of(request.getParameterValues("a"))
+                        + List.of(request.getParameterMap().get("a"))));
+
+    assertThat(assertAsWithout(form("a=<b>")).body()).contains("&lt;b>").contains("<b>");
+    assertReused(form("a=<c>"));
+  }
+
+  private static final class Sanitizing extends HttpServletRequestWrapper {
+    private final String method;
+
+    Sanitizing(HttpServletRequest request, String method) {
+      super(request);
+      this.method = method;
+    }
+
+    private String clean(String by, String value) {
+      return by.equals(method) ? value.replace("<", "&lt;") : value;
+    }
+
+    private String[] clean(String by, String[] values) {
+      return Arrays.stream(values).map(value -> clean(by, value)).toArray(String[]::new);
+    }
+
+    @Override
+    public @Nullable String getParameter(String name) {
+      String value = super.getParameter(name);
+      return value == null ? null : clean("getParameter", value);
+    }
+
+    @Override
+    public String @Nullable [] getParameterValues(String name) {
+      String[] values = super.getParameterValues(name);
+      return values == null ? null : clean("getParameterValues", values);
+    }
+
+    @Override
+    public Map<String, String[]> getParameterMap() {
+      Map<String, String[]> all = new LinkedHashMap<>(super.getParameterMap());
+      all.replaceAll((name, values) -> clean("getParameterMap", values));
+      return all;
+    }
   }
 }
