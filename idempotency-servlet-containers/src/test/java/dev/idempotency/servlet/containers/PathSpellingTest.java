@@ -34,7 +34,32 @@ class PathSpellingTest extends Routed {
           "/v1/transfers%2F",
           "/v1/transfers%3Bx=1",
           "/v1/transfers/.",
-          "/v1/transfers/x/..");
+          "/v1/transfers/x/..",
+          "/v1/transfers/..;/transfers",
+          "/v1/transfers///;;",
+          "/v1/transfers/%2e",
+          "/v1/transfers/%2E/",
+          "/v1%5Ctransfers",
+          "/v1/x%5C..%5Ctransfers",
+          "/v1/transfers%5C",
+          "/v1/transfers%00",
+          "/v1/transfers%20",
+          "/v1/transfers%09",
+          "/v1/transfers%0A",
+          "/v1/transfers.",
+          "/v1/transfers.json",
+          "/v1/transfers%252F",
+          "/v1%252Ftransfers",
+          "/v1%C0%AFtransfers",
+          "/v1/%C1%B4ransfers",
+          "/v1/transfers;",
+          "/v1/transfers;;x",
+          "/v1/transfers;%2F..",
+          "/;/v1/transfers",
+          "/;x=1//v1;/./transfers",
+          "/v1/TRANSFERS",
+          "/v1/transfers%23x",
+          "/v1/transfers%3Fx");
 
   private static final List<String> ACCOUNT_PATHS =
       List.of(
@@ -51,7 +76,19 @@ class PathSpellingTest extends Routed {
           "/v1/accounts/a/;x=1",
           "/v1/accounts//a",
           "/v1/accounts/x/../a",
-          "/v1/accounts/caf%C3%A9");
+          "/v1/accounts/caf%C3%A9",
+          "/v1/accounts/%2e",
+          "/v1/accounts/%2E%2E%2Fa",
+          "/v1/accounts/..%2Fa",
+          "/v1/accounts/%20",
+          "/v1/accounts/a%5Cb",
+          "/v1/accounts/a%00b",
+          "/v1/accounts/a%252Fb",
+          "/v1/accounts/%C3",
+          "/v1/accounts/;x",
+          "/v1/accounts/%3B",
+          "/v1/accounts/*",
+          "/v1/accounts/%EF%BF%BF");
 
   @ParameterizedTest
   @EnumSource

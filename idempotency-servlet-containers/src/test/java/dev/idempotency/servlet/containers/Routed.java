@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /** An application with a router of its own, guarded and, as the control, without the filter. */
@@ -102,10 +103,15 @@ abstract class Routed extends InCompany {
 
   static HttpResponse<String> send(HttpRequest.Builder request, @Nullable String key)
       throws Exception {
+    return sendAsync(request, key).get(30, SECONDS);
+  }
+
+  static CompletableFuture<HttpResponse<String>> sendAsync(
+      HttpRequest.Builder request, @Nullable String key) {
     HttpRequest.Builder sent = request.copy();
     if (key != null) {
       sent.header("Idempotency-Key", key);
     }
-    return CLIENT.sendAsync(sent.build(), BodyHandlers.ofString()).get(30, SECONDS);
+    return CLIENT.sendAsync(sent.build(), BodyHandlers.ofString());
   }
 }
