@@ -36,6 +36,11 @@ abstract class ApiServlet extends HttpServlet {
     if (!allowed.contains(request.getMethod())) {
       String names = String.join(", ", allowed.stream().sorted().toList());
       response.setHeader("Allow", names);
+      if (request.getContentLengthLong() > 0 || request.getHeader("Transfer-Encoding") != null) {
+        // The body is not read and may still be on its way: Jetty closes such a connection after
+        // the answer. Announced, so that the client does not send its next request on it.
+        response.setHeader("Connection", "close");
+      }
       refuse(response, Problem.methodNotAllowed(names));
       return;
     }
