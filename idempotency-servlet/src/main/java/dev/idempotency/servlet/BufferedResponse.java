@@ -1,5 +1,7 @@
 package dev.idempotency.servlet;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import dev.idempotency.MemoryReservation;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.http.HttpServletResponse;
@@ -220,12 +222,21 @@ final class BufferedResponse extends ResponseHead {
       } else {
         // From here on the encoding is part of the type; each container has its own rules for it.
         super.getWriter();
-        charset = Charset.forName(getCharacterEncoding());
+        charset = encoding();
       }
       writerAsked = true;
-      writer = new HeldWriter(Charset.forName(getCharacterEncoding()));
+      writer = new HeldWriter(encoding());
     }
     return Objects.requireNonNull(writer);
+  }
+
+  /**
+   * With which the container's writer encodes. Jetty names none for images, and takes the Servlet
+   * API's default (Servlet 6.0 section 5.6).
+   */
+  private Charset encoding() {
+    String name = getCharacterEncoding();
+    return name == null || name.isEmpty() ? ISO_8859_1 : Charset.forName(name);
   }
 
   private boolean typeLacksEncoding() {

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 abstract class ResponseHead extends HttpServletResponseWrapper {
 
   private final ResponseHeaders headers = new ResponseHeaders();
-  private final List<Cookie> cookies = new ArrayList<>();
+  private final SetCookies cookies = new SetCookies();
   private int status;
   private boolean typeSet;
   private boolean localeSet;
@@ -71,7 +71,7 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
     HttpServletResponse behind = behind();
     behind.setStatus(status);
     headers.copyTo(behind, name -> true);
-    sendCookies(behind);
+    cookies.copyTo(behind);
     if (trailers != null) {
       behind.setTrailerFields(trailers);
     }
@@ -81,11 +81,7 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
   /** Puts the fields that do not describe a body into the response behind. */
   final void sendFieldsWithoutBody(HttpServletResponse behind) {
     headers.copyTo(behind, name -> !name.regionMatches(true, 0, "Content-", 0, 8));
-    sendCookies(behind);
-  }
-
-  private void sendCookies(HttpServletResponse behind) {
-    cookies.forEach(behind::addCookie);
+    cookies.copyTo(behind);
   }
 
   /** Takes type and locale of the handler out of the response behind; keeps all other fields. */
@@ -153,7 +149,8 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
   public void setContentType(@Nullable String type) {
     if (!isFixed()) {
       super.setContentType(type == null ? null : ResponseHeaders.clean(type));
-      typeSet = type != null;
+      // Undertow ignores null.
+      typeSet = type != null || (typeSet && getContentType() != null);
     }
   }
 
@@ -203,7 +200,7 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
   @Override
   public void addCookie(Cookie cookie) {
     if (!isFixed()) {
-      cookies.add((Cookie) cookie.clone());
+      cookies.add(cookie);
     }
   }
 
@@ -212,10 +209,11 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
     if (isFixed() || isSpecial(name, value)) {
       return;
     }
-    if (name.equalsIgnoreCase("Set-Cookie")) {
-      cookies.clear();
+    if (SetCookies.isFor(name)) {
+      cookies.set(value);
+    } else {
+      headers.set(name, value);
     }
-    headers.set(name, value);
   }
 
   @Override
@@ -223,7 +221,11 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
     if (isFixed() || value == null || isSpecial(name, value)) {
       return;
     }
-    headers.add(name, value);
+    if (SetCookies.isFor(name)) {
+      cookies.add(value);
+    } else {
+      headers.add(name, value);
+    }
   }
 
   private boolean isSpecial(String name, @Nullable String value) {
@@ -264,11 +266,7 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
 
   @Override
   public boolean containsHeader(String name) {
-    return headers.contains(name) || hasCookies(name) || super.containsHeader(name);
-  }
-
-  private boolean hasCookies(String name) {
-    return !cookies.isEmpty() && name.equalsIgnoreCase("Set-Cookie");
+    return headers.contains(name) || !values(name).isEmpty() || super.containsHeader(name);
   }
 
   @Override
@@ -280,7 +278,7 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
   @Override
   public Collection<String> getHeaders(String name) {
     List<String> all = new ArrayList<>();
-    if (!headers.replaces(name)) {
+    if (!(SetCookies.isFor(name) ? cookies.replaces() : headers.replaces(name))) {
       all.addAll(super.getHeaders(name));
     }
     all.addAll(values(name));
@@ -288,21 +286,15 @@ abstract class ResponseHead extends HttpServletResponseWrapper {
   }
 
   private List<String> values(String name) {
-    List<String> values = headers.values(name);
-    if (!hasCookies(name)) {
-      return values;
-    }
-    List<String> all = new ArrayList<>(values);
-    cookies.forEach(cookie -> all.add(CookieText.of(cookie)));
-    return all;
+    return SetCookies.isFor(name) ? cookies.values() : headers.values(name);
   }
 
   @Override
   public Collection<String> getHeaderNames() {
     Set<String> names = new LinkedHashSet<>(super.getHeaderNames());
     names.addAll(headers.names());
-    if (!cookies.isEmpty()) {
-      names.add("Set-Cookie");
+    if (!cookies.values().isEmpty()) {
+      names.add(SetCookies.NAME);
     }
     return names;
   }
