@@ -26,6 +26,7 @@ class PaymentClientIT {
         new java.util.ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
                 "-jar",
                 System.getProperty(jar)));
     command.addAll(List.of(arguments));
