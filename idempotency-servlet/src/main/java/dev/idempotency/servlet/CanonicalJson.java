@@ -45,6 +45,9 @@ final class CanonicalJson {
     this.parser = parser;
   }
 
+  /** Does nothing but load this class, and so Jackson. */
+  static void load() {}
+
   /** The digest, 32 bytes; empty for what is not JSON. */
   static Optional<byte[]> of(byte[] body) {
     try (JsonParser parser = JSON.createParser(body)) {

@@ -39,8 +39,18 @@ public interface RequestFingerprint {
    * numbers are compared as they are written. A body that is not JSON, is nested deeper than 200
    * levels or has more than 20,000 members counts byte for byte. Needs {@code jackson-core} (2.15
    * or later) on the class path, which the filter does not bring.
+   *
+   * @throws IllegalStateException if {@code jackson-core} is missing: every request would fail
    */
   static RequestFingerprint canonicalJson() {
+    try {
+      CanonicalJson.load();
+    } catch (LinkageError missing) {
+      throw new IllegalStateException(
+          "canonicalJson needs com.fasterxml.jackson.core:jackson-core, 2.15 or later, on the class"
+              + " path",
+          missing);
+    }
     return (request, body, fingerprint) -> {
       Optional<byte[]> json = CanonicalJson.of(body);
       fingerprint.add(json.isPresent() ? "json" : "bytes").add(json.orElse(body));

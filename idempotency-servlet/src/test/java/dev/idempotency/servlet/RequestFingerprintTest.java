@@ -2,10 +2,14 @@ package dev.idempotency.servlet;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.reflect.Method;
 import java.net.http.HttpResponse;
 import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
@@ -18,6 +22,46 @@ class RequestFingerprintTest {
 
   private static String canonical(String json) {
     return CanonicalJson.of(json.getBytes(UTF_8)).map(HexFormat.of()::formatHex).orElse("");
+  }
+
+  /** Sees none of Jackson, and loads our classes itself. */
+  private static final class WithoutJackson extends ClassLoader {
+    WithoutJackson() {
+      super(RequestFingerprint.class.getClassLoader());
+    }
+
+    @Override
+    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+      if (name.startsWith("com.fasterxml.")) {
+        throw new ClassNotFoundException(name);
+      }
+      if (!name.startsWith("dev.idempotency.servlet.")) {
+        return super.loadClass(name, resolve);
+      }
+      Class<?> loaded = findLoadedClass(name);
+      if (loaded != null) {
+        return loaded;
+      }
+      try (InputStream in = getResourceAsStream(name.replace('.', '/') + ".class")) {
+        byte[] bytes = in.readAllBytes();
+        return defineClass(name, bytes, 0, bytes.length);
+      } catch (IOException e) {
+        throw new ClassNotFoundException(name, e);
+      }
+    }
+  }
+
+  @Test
+  void canonicalJsonWithoutJacksonFailsAtTheStartAndNotWithEveryRequest() throws Exception {
+    Method canonicalJson =
+        new WithoutJackson()
+            .loadClass(RequestFingerprint.class.getName())
+            .getMethod("canonicalJson");
+
+    assertThatThrownBy(() -> canonicalJson.invoke(null))
+        .cause()
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("jackson-core");
   }
 
   @ParameterizedTest
