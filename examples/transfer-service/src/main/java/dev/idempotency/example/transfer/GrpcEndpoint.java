@@ -18,6 +18,12 @@ final class GrpcEndpoint {
   /** Calls whose handlers run at once; the others wait. */
   private static final int THREADS = 64;
 
+  /** Calls of one connection at once; a client that wants more queues them itself. */
+  private static final int CALLS_PER_CONNECTION = 100;
+
+  /** A transfer has some hundred bytes. */
+  private static final int MAX_MESSAGE_BYTES = 64 * 1024;
+
   private final Server server;
   private final HealthStatusManager health;
   private final ExecutorService threads;
@@ -40,6 +46,17 @@ final class GrpcEndpoint {
     Server server =
         NettyServerBuilder.forAddress(new InetSocketAddress(host, port))
             .executor(threads)
+            .maxConcurrentCallsPerConnection(CALLS_PER_CONNECTION)
+            .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+            // A client that pings more often is disconnected.
+            .permitKeepAliveTime(30, TimeUnit.SECONDS)
+            // Finds clients that have vanished.
+            .keepAliveTime(1, TimeUnit.MINUTES)
+            .keepAliveTimeout(20, TimeUnit.SECONDS)
+            .maxConnectionIdle(10, TimeUnit.MINUTES)
+            // Clients come back through the load balancer, to another instance perhaps.
+            .maxConnectionAge(30, TimeUnit.MINUTES)
+            .maxConnectionAgeGrace(1, TimeUnit.MINUTES)
             .addService(transfers)
             .addService(ProtoReflectionServiceV1.newInstance())
             .addService(health.getHealthService())

@@ -84,6 +84,23 @@ class GrpcTransferIT {
     assertThat(balance()).isEqualTo(alice - 2500);
   }
 
+  @Test
+  void aMessageFarAboveATransferIsRefusedUnread() {
+    UnknownFieldSet.Field large =
+        UnknownFieldSet.Field.newBuilder()
+            .addLengthDelimited(ByteString.copyFrom(new byte[100_000]))
+            .build();
+
+    assertStatus(
+        Status.Code.RESOURCE_EXHAUSTED,
+        () ->
+            grpc.create(
+                order.toBuilder()
+                    .setUnknownFields(UnknownFieldSet.newBuilder().addField(99, large).build())
+                    .build()));
+    assertThat(balance()).isEqualTo(alice);
+  }
+
   static Stream<Consumer<CreateTransferRequest.Builder>> badInput() {
     return Stream.of(
         b -> b.clearFromAccount(),
