@@ -36,6 +36,9 @@ record OwnAnswer(
   /** Names the digest of the key in the metadata of the {@code ErrorInfo}. */
   private static final String KEY_DIGEST = "key_digest";
 
+  /** Names the method that answers: another answer that is passed on has another one. */
+  private static final String METHOD = "method";
+
   /** gRFC A6: the client waits this long before it retries. */
   static final Metadata.Key<String> PUSHBACK =
       Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
@@ -250,6 +253,7 @@ record OwnAnswer(
    */
   void close(ServerCall<?, ?> call, String domain) {
     ErrorInfo.Builder info = ErrorInfo.newBuilder().setDomain(domain).setReason(reason);
+    info.putMetadata(METHOD, call.getMethodDescriptor().getFullMethodName());
     // An operator finds the key by it.
     keyDigest.ifPresent(digest -> info.putMetadata(KEY_DIGEST, digest));
     com.google.rpc.Status.Builder status =

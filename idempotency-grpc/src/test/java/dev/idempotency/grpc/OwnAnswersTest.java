@@ -118,6 +118,7 @@ class OwnAnswersTest {
               StatusRuntimeException.class,
               () -> server.client().pay(WalletServer.request("k", 1)));
       assertThat(WalletServer.errorInfo(retried).getMetadataMap())
+          .containsEntry("method", "wallet.v1.WalletService/Pay")
           .containsEntry("key_digest", inDoubt.join().digestHex());
     }
   }

@@ -87,11 +87,13 @@ final class Answers {
 
   /** As {@code application/problem+json}. */
   static void writeDocument(
-      HttpServletRequest unused, HttpServletResponse response, IdempotencyProblem problem)
+      HttpServletRequest request, HttpServletResponse response, IdempotencyProblem problem)
       throws IOException {
     ProblemDocument document =
         new ProblemDocument(problem.type(), problem.title(), problem.status())
-            .with("detail", problem.detail());
+            .with("detail", problem.detail())
+            // Who speaks: a problem of another service that is passed on names another one.
+            .with("request", request.getMethod() + " " + request.getRequestURI());
     problem.keyDigest().ifPresent(digest -> document.with("instance", KEYS + digest));
     problem.originalStatus().ifPresent(status -> document.with("originalStatus", status));
     response.setContentType(ProblemDocument.MEDIA_TYPE);

@@ -80,7 +80,9 @@ class IdempotencyFilterTest {
         .contains("\"type\":\"urn:idempotency-key:problem:" + slug + "\"")
         .contains("\"status\":" + status)
         .contains("\"title\":\"")
-        .contains("\"detail\":\"");
+        .contains("\"detail\":\"")
+        .contains(
+            "\"request\":\"" + answer.request().method() + " " + answer.uri().getRawPath() + "\"");
     assertThat(answer.headers().firstValue("Content-Type").orElseThrow())
         .startsWith("application/problem+json");
     assertThat(answer.headers().firstValue("Link")).isEmpty();
