@@ -69,6 +69,9 @@ public final class FaultProxy implements AutoCloseable {
     /** It arrives, each byte so long after the one before. */
     record Drip(Duration between) implements Action {}
 
+    /** It arrives at this rate, as over a slow link. */
+    record Throttle(int bytesPerSecond) implements Action {}
+
     /** Its first bytes arrive, then both ends see the connection closed. */
     record Cut(int afterBytes) implements Action {}
   }
@@ -270,6 +273,10 @@ public final class FaultProxy implements AutoCloseable {
           drip(bytes, drip.between(), out);
           continue;
         }
+        if (action instanceof Action.Throttle throttle) {
+          throttle(bytes, throttle.bytesPerSecond(), out);
+          continue;
+        }
         out.write(action instanceof Action.Replace other ? other.with() : bytes);
       }
     } catch (IOException e) {
@@ -289,6 +296,19 @@ public final class FaultProxy implements AutoCloseable {
         return;
       }
       out.write(each);
+    }
+  }
+
+  private void throttle(byte[] bytes, int bytesPerSecond, OutputStream out)
+      throws IOException, InterruptedException {
+    int piece = Math.max(1, bytesPerSecond / 50);
+    for (int from = 0; from < bytes.length; from += piece) {
+      int length = Math.min(piece, bytes.length - from);
+      long nanos = TimeUnit.SECONDS.toNanos(1) * length / bytesPerSecond;
+      if (closed.await(nanos, TimeUnit.NANOSECONDS)) {
+        return;
+      }
+      out.write(bytes, from, length);
     }
   }
 
