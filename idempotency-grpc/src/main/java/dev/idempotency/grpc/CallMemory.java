@@ -40,6 +40,10 @@ final class CallMemory {
     synchronized (this) {
       request = budget.reserve(Kind.REQUESTS, scope);
       response = budget.reserve(Kind.RESPONSES, scope);
+      if (over) {
+        // The client had disconnected before its message was looked at: no one would end these.
+        end();
+      }
     }
     if (parsed(bytes) > budget.largest(Kind.REQUESTS)) {
       throw new RefusedCall(OwnAnswer.requestTooLarge());
