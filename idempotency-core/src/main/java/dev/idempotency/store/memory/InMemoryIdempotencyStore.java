@@ -3,12 +3,10 @@ package dev.idempotency.store.memory;
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.CompleteResult;
-import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
-import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.RecordDirectory;
 import dev.idempotency.store.RecordPage;
 import dev.idempotency.store.RecordState;
@@ -17,17 +15,17 @@ import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.TimeSource;
+import dev.idempotency.store.memory.Entry.State;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -37,172 +35,105 @@ import org.jspecify.annotations.Nullable;
  * single-process services that may forget everything at a restart.
  *
  * <p>Like Redis with {@code noeviction}, it never drops a live record to make room: when it holds
- * its maximum, claims of new keys fail with {@link StoreException.Reason#REFUSED} while everything
- * else works. Expired records are removed when they are met, and by a pass over all of them at most
- * every {@value #PURGE_EVERY_NANOS} ns.
+ * its maximum, in number or in bytes, claims of new keys fail with {@link
+ * StoreException.Reason#REFUSED} while everything else works. So outcomes of executions that were
+ * in flight then may pass the bound in bytes. Each call removes a few expired records, the oldest
+ * first; none looks at all of them but those of the {@link #directory()}.
  *
- * <p>Thread-safe: each verb is one {@link ConcurrentHashMap#compute} of an immutable entry.
+ * <p>Thread-safe: each verb replaces one immutable entry in one step.
  */
 public final class InMemoryIdempotencyStore implements IdempotencyStore {
 
-  private static final long PURGE_EVERY_NANOS = 1_000_000_000L;
   private static final int DEFAULT_MAX_RECORDS = 1_000_000;
   private static final Duration RELEASED_TTL = Duration.ofMinutes(1);
 
-  private final ConcurrentHashMap<IdempotencyKey, Entry> entries = new ConcurrentHashMap<>();
   private final CopyOnWriteArrayList<Consumer<String>> listeners = new CopyOnWriteArrayList<>();
+  private final RecordTable records;
   private final TimeSource time;
-  private final int maxRecords;
-  private final AtomicLong lastPurge;
   private volatile boolean closed;
 
-  private InMemoryIdempotencyStore(TimeSource time, int maxRecords) {
+  private InMemoryIdempotencyStore(TimeSource time, int maxRecords, long maxBytes) {
     if (maxRecords < 1) {
       throw new IllegalArgumentException("maxRecords must be at least 1, but is " + maxRecords);
     }
+    if (maxBytes < 1) {
+      throw new IllegalArgumentException("maxBytes must be at least 1, but is " + maxBytes);
+    }
     this.time = time;
-    this.maxRecords = maxRecords;
-    this.lastPurge = new AtomicLong(time.nanoTime());
-  }
-
-  /** A store of at most {@value #DEFAULT_MAX_RECORDS} records on the machine's clocks. */
-  public static InMemoryIdempotencyStore create() {
-    return new InMemoryIdempotencyStore(TimeSource.system(), DEFAULT_MAX_RECORDS);
+    this.records = new RecordTable(maxRecords, maxBytes);
   }
 
   /**
-   * A store with its own bound and clock.
+   * A store of at most {@value #DEFAULT_MAX_RECORDS} records, in a quarter of the heap's maximum,
+   * on the machine's clocks.
+   */
+  public static InMemoryIdempotencyStore create() {
+    return create(TimeSource.system(), DEFAULT_MAX_RECORDS);
+  }
+
+  /**
+   * A store with its own clock and bound in number, in a quarter of the heap's maximum.
    *
    * @param maxRecords at least 1
    */
   public static InMemoryIdempotencyStore create(TimeSource time, int maxRecords) {
-    return new InMemoryIdempotencyStore(time, maxRecords);
+    return create(time, maxRecords, Runtime.getRuntime().maxMemory() / 4);
   }
 
-  private enum State {
-    IN_FLIGHT,
-    /** Its owner ended the lease itself. */
-    ABANDONED,
-    COMPLETED,
-    RELEASED
+  /**
+   * A store with its own clock and bounds.
+   *
+   * @param maxRecords at least 1
+   * @param maxBytes what keys, outcomes and records may take together, at least 1: {@value
+   *     RecordTable#RECORD_BYTES} for each record, two for each character of its key, and the bytes
+   *     of its outcome
+   */
+  public static InMemoryIdempotencyStore create(TimeSource time, int maxRecords, long maxBytes) {
+    return new InMemoryIdempotencyStore(time, maxRecords, maxBytes);
   }
 
-  /** One immutable version of a record; nano times are of {@link #time}. */
-  private record Entry(
-      State state,
-      OwnerToken token,
-      Fingerprint fingerprint,
-      long fence,
-      int attempt,
-      long leaseEndNanos,
-      long expiryNanos,
-      boolean awaited,
-      @Nullable Outcome outcome,
-      Instant settledAt,
-      Duration ttl) {
-
-    boolean isExpiredAt(long now) {
-      return expiryNanos - now <= 0;
-    }
-
-    boolean isOwnedBy(Lease lease) {
-      return (state == State.IN_FLIGHT || state == State.ABANDONED) && token.equals(lease.token());
-    }
-
-    boolean isRenewableBy(Lease lease) {
-      return state == State.IN_FLIGHT && token.equals(lease.token());
-    }
-
-    Entry withLeaseEnd(State next, long end, long expiry) {
-      return new Entry(
-          next, token, fingerprint, fence, attempt, end, expiry, awaited, outcome, settledAt, ttl);
-    }
-
-    Entry awaitedNow() {
-      return new Entry(
-          state,
-          token,
-          fingerprint,
-          fence,
-          attempt,
-          leaseEndNanos,
-          expiryNanos,
-          true,
-          outcome,
-          settledAt,
-          ttl);
-    }
-
-    /** With another owner, so that a completion of its own comes too late. */
-    Entry erased() {
-      return new Entry(
-          state,
-          OwnerToken.random(),
-          fingerprint,
-          fence,
-          attempt,
-          leaseEndNanos,
-          expiryNanos,
-          awaited,
-          Outcome.tombstone("erased/1", new byte[0]),
-          settledAt,
-          ttl);
-    }
-
-    StoredRecord view(long now) {
-      if (state == State.RELEASED) {
-        return new StoredRecord.Released(fence);
-      }
-      if (outcome != null) {
-        return new StoredRecord.Completed(fingerprint, fence, outcome, settledAt, ttl);
-      }
-      long remaining = leaseEndNanos - now;
-      return remaining > 0
-          ? new StoredRecord.InFlight(fingerprint, fence, Duration.ofNanos(remaining))
-          : new StoredRecord.Abandoned(fingerprint, fence, attempt, Duration.ofNanos(-remaining));
-    }
+  /** Looked at by tests. */
+  RecordTable records() {
+    return records;
   }
 
   @Override
   public Claim claim(ClaimRequest request) {
     long now = ready();
     Entry next =
-        entries.compute(
-            request.key(),
-            (key, found) -> {
-              Entry current = found == null || found.isExpiredAt(now) ? null : found;
-              if (current == null && entries.size() > maxRecords - (found == null ? 1 : 0)) {
-                throw new StoreException(
-                    StoreException.Reason.REFUSED,
-                    "in-memory store holds its maximum of "
-                        + maxRecords
-                        + " records; raise it or use Redis");
-              }
-              return claimed(request, current, now);
-            });
-    if (next.state == State.IN_FLIGHT && next.token.equals(request.token())) {
-      return new Claim.Acquired(Lease.granted(request, next.fence, next.attempt, now));
+        Objects.requireNonNull(
+            records.compute(
+                request.key(),
+                now,
+                current -> {
+                  if (current == null) {
+                    records.requireRoom();
+                  }
+                  return claimed(request, current, now);
+                }));
+    if (next.state() == State.IN_FLIGHT && next.token().equals(request.token())) {
+      return new Claim.Acquired(Lease.granted(request, next.fence(), next.attempt(), now));
     }
     return (Claim) next.view(now);
   }
 
   private Entry claimed(ClaimRequest request, @Nullable Entry current, long now) {
-    if (current == null || current.state == State.RELEASED) {
+    if (current == null || current.state() == State.RELEASED) {
       return owned(request, current, now);
     }
-    if (current.state == State.COMPLETED) {
+    if (current.state() == State.COMPLETED) {
       return current;
     }
-    if (current.state == State.IN_FLIGHT && current.token.equals(request.token())) {
+    if (current.state() == State.IN_FLIGHT && current.token().equals(request.token())) {
       // The owner counts its lease from this claim, so the record must too.
       return current.withLeaseEnd(
           State.IN_FLIGHT, now + request.lease().toNanos(), now + request.ttl().toNanos());
     }
-    if (current.leaseEndNanos - now > 0) {
+    if (current.leaseEndNanos() - now > 0) {
       return request.waiting() ? current.awaitedNow() : current;
     }
     boolean mayTakeOver =
-        request.takeover().isPresent() && request.takeover().getAsLong() == current.fence;
+        request.takeover().isPresent() && request.takeover().getAsLong() == current.fence();
     return mayTakeOver ? owned(request, current, now) : current;
   }
 
@@ -213,8 +144,8 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
         State.IN_FLIGHT,
         request.token(),
         request.fingerprint(),
-        previous == null ? clockFence : Math.max(clockFence, previous.fence + 1),
-        previous == null ? 1 : previous.attempt + 1,
+        previous == null ? clockFence : Math.max(clockFence, previous.fence() + 1),
+        previous == null ? 1 : previous.attempt() + 1,
         now + request.lease().toNanos(),
         now + request.ttl().toNanos(),
         false,
@@ -227,16 +158,17 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   public Optional<Lease> renew(Lease lease) {
     long now = ready();
     Entry next =
-        entries.computeIfPresent(
+        records.compute(
             lease.key(),
-            (key, current) ->
-                current.isRenewableBy(lease) && !current.isExpiredAt(now)
+            now,
+            current ->
+                current != null && current.isRenewableBy(lease)
                     ? current.withLeaseEnd(
                         State.IN_FLIGHT,
                         now + lease.duration().toNanos(),
                         now + lease.ttl().toNanos())
                     : current);
-    return next != null && next.isRenewableBy(lease) && !next.isExpiredAt(now)
+    return next != null && next.isRenewableBy(lease)
         ? Optional.of(lease.renewed(now))
         : Optional.empty();
   }
@@ -246,19 +178,19 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     long now = ready();
     CompleteResult[] result = new CompleteResult[1];
     @Nullable Entry[] replaced = new @Nullable Entry[1];
-    entries.compute(
+    records.compute(
         lease.key(),
-        (key, found) -> {
-          Entry current = found == null || found.isExpiredAt(now) ? null : found;
-          if (current != null && !current.token.equals(lease.token())) {
+        now,
+        current -> {
+          if (current != null && !current.token().equals(lease.token())) {
             result[0] = new CompleteResult.FencedOff(Optional.of(current.view(now)));
             return current;
           }
-          if (current != null && current.state == State.COMPLETED) {
+          if (current != null && current.state() == State.COMPLETED) {
             result[0] = new CompleteResult.AlreadyRecorded();
             return current;
           }
-          if (current != null && current.state == State.RELEASED) {
+          if (current != null && current.state() == State.RELEASED) {
             result[0] = new CompleteResult.FencedOff(Optional.of(current.view(now)));
             return current;
           }
@@ -287,14 +219,15 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     long now = ready();
     ReleaseResult[] result = {ReleaseResult.ABSENT};
     @Nullable Entry[] replaced = new @Nullable Entry[1];
-    entries.computeIfPresent(
+    records.compute(
         lease.key(),
-        (key, current) -> {
-          if (current.isExpiredAt(now)) {
+        now,
+        current -> {
+          if (current == null) {
             return null;
           }
-          boolean mine = current.token.equals(lease.token());
-          if (mine && current.state == State.RELEASED) {
+          boolean mine = current.token().equals(lease.token());
+          if (mine && current.state() == State.RELEASED) {
             result[0] = ReleaseResult.RELEASED;
             return current;
           }
@@ -306,10 +239,10 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
           replaced[0] = current;
           return new Entry(
               State.RELEASED,
-              current.token,
-              current.fingerprint,
-              current.fence,
-              current.attempt,
+              current.token(),
+              current.fingerprint(),
+              current.fence(),
+              current.attempt(),
               now,
               now + RELEASED_TTL.toNanos(),
               false,
@@ -325,14 +258,15 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   public boolean abandon(Lease lease) {
     long now = ready();
     @Nullable Entry[] replaced = new @Nullable Entry[1];
-    entries.computeIfPresent(
+    records.compute(
         lease.key(),
-        (key, current) -> {
-          if (!current.isOwnedBy(lease) || current.isExpiredAt(now)) {
+        now,
+        current -> {
+          if (current == null || !current.isOwnedBy(lease)) {
             return current;
           }
           replaced[0] = current;
-          return current.withLeaseEnd(State.ABANDONED, now, current.expiryNanos);
+          return current.withLeaseEnd(State.ABANDONED, now, current.expiryNanos());
         });
     announce(lease.key(), replaced[0]);
     return replaced[0] != null;
@@ -343,11 +277,8 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     long now = ready();
     List<Optional<StoredRecord>> found = new ArrayList<>(keys.size());
     for (IdempotencyKey key : keys) {
-      Entry entry = entries.get(key);
-      found.add(
-          entry == null || entry.isExpiredAt(now)
-              ? Optional.empty()
-              : Optional.of(entry.view(now)));
+      Entry entry = records.get(key, now);
+      found.add(entry == null ? Optional.empty() : Optional.of(entry.view(now)));
     }
     return found;
   }
@@ -355,7 +286,7 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   @Override
   public List<RecordState> states(List<IdempotencyKey> keys) {
     long now = ready();
-    return keys.stream().map(key -> stateOf(entries.get(key), now)).toList();
+    return keys.stream().map(key -> stateOf(records.get(key, now), now)).toList();
   }
 
   private static RecordState stateOf(@Nullable Entry entry, long now) {
@@ -367,9 +298,16 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   @Override
   public boolean forget(IdempotencyKey key) {
     long now = ready();
-    Entry removed = entries.remove(key);
-    announce(key, removed);
-    return removed != null && !removed.isExpiredAt(now);
+    @Nullable Entry[] removed = new @Nullable Entry[1];
+    records.compute(
+        key,
+        now,
+        current -> {
+          removed[0] = current;
+          return null;
+        });
+    announce(key, removed[0]);
+    return removed[0] != null;
   }
 
   @Override
@@ -398,10 +336,11 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
       key(digest)
           .ifPresent(
               key ->
-                  entries.computeIfPresent(
+                  records.compute(
                       key,
-                      (same, entry) -> {
-                        erased[0] = entry.state == State.COMPLETED && !entry.isExpiredAt(now);
+                      now,
+                      entry -> {
+                        erased[0] = entry != null && entry.state() == State.COMPLETED;
                         return erased[0] ? entry.erased() : entry;
                       }));
       return erased[0];
@@ -416,7 +355,7 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
       // In the order of digests, which are spread evenly: a cursor is the last digest that was
       // given.
       List<RecordSummary> wanted =
-          entries.entrySet().stream()
+          records.all().stream()
               .filter(each -> !each.getValue().isExpiredAt(now))
               .filter(wantedOf)
               .map(each -> summary(each.getKey().digestHex(), each.getValue(), now))
@@ -430,27 +369,29 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     }
 
     private RecordSummary summary(String digest, Entry entry, long now) {
-      boolean open = entry.state == State.IN_FLIGHT || entry.state == State.ABANDONED;
+      boolean open = entry.state() == State.IN_FLIGHT || entry.state() == State.ABANDONED;
       return new RecordSummary(
           digest,
           stateOf(entry, now),
-          entry.fence,
-          entry.attempt,
-          Optional.of(entry.settledAt),
-          open ? Optional.of(Duration.ofNanos(entry.leaseEndNanos - now)) : Optional.empty(),
-          Duration.ofNanos(entry.expiryNanos - now));
+          entry.fence(),
+          entry.attempt(),
+          Optional.of(entry.settledAt()),
+          open ? Optional.of(Duration.ofNanos(entry.leaseEndNanos() - now)) : Optional.empty(),
+          Duration.ofNanos(entry.expiryNanos() - now));
     }
 
     private Optional<IdempotencyKey> key(String digest) {
-      return entries.keySet().stream().filter(key -> key.digestHex().equals(digest)).findFirst();
+      return records.all().stream()
+          .map(Map.Entry::getKey)
+          .filter(key -> key.digestHex().equals(digest))
+          .findFirst();
     }
 
     @Override
     public Optional<RecordSummary> find(String digest) {
       long now = ready();
       return key(digest)
-          .flatMap(key -> Optional.ofNullable(entries.get(key)))
-          .filter(entry -> !entry.isExpiredAt(now))
+          .flatMap(key -> Optional.ofNullable(records.get(key, now)))
           .map(entry -> summary(digest, entry, now));
     }
 
@@ -458,16 +399,16 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
     public boolean resolve(String digest, long fence, Optional<Outcome> outcome) {
       long now = ready();
       Optional<IdempotencyKey> key = key(digest);
-      @Nullable Entry entry = key.isEmpty() ? null : entries.get(key.get());
+      @Nullable Entry entry = key.isEmpty() ? null : records.get(key.get(), now);
       if (key.isEmpty()
           || entry == null
           || stateOf(entry, now) != RecordState.ABANDONED
-          || entry.fence != fence) {
+          || entry.fence() != fence) {
         return false;
       }
-      Duration lease = entry.ttl.dividedBy(2);
+      Duration lease = entry.ttl().dividedBy(2);
       ClaimRequest takeover =
-          ClaimRequest.of(key.get(), entry.fingerprint, lease, entry.ttl).takingOver(fence);
+          ClaimRequest.of(key.get(), entry.fingerprint(), lease, entry.ttl()).takingOver(fence);
       if (!(claim(takeover) instanceof Claim.Acquired acquired)) {
         return false;
       }
@@ -491,28 +432,25 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
   }
 
   private void announce(IdempotencyKey key, @Nullable Entry ended) {
-    if (ended != null && ended.awaited) {
+    if (ended != null && ended.awaited()) {
       String digest = key.digestHex();
       listeners.forEach(listener -> listener.accept(digest));
     }
   }
 
-  /** Checks that the store is open, removes what has expired now and then, and reads the clock. */
+  /** Checks that the store is open, removes a little of what has expired, and reads the clock. */
   private long ready() {
     if (closed) {
       throw new StoreException(StoreException.Reason.REFUSED, "in-memory store is closed");
     }
     long now = time.nanoTime();
-    long last = lastPurge.get();
-    if (now - last > PURGE_EVERY_NANOS && lastPurge.compareAndSet(last, now)) {
-      entries.values().removeIf(entry -> entry.isExpiredAt(now));
-    }
+    records.purge(now);
     return now;
   }
 
   @Override
   public void close() {
     closed = true;
-    entries.clear();
+    records.clear();
   }
 }

@@ -3,15 +3,18 @@ package dev.idempotency.store.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.IdempotencyStoreContract;
 import dev.idempotency.store.Lease;
+import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.TestClock;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class InMemoryIdempotencyStoreTest extends IdempotencyStoreContract {
@@ -51,6 +54,91 @@ class InMemoryIdempotencyStoreTest extends IdempotencyStoreContract {
     assertThat(found()).isPresent();
     clock.advance(TTL.plus(Duration.ofSeconds(2)));
     acquire(numbered(9));
+  }
+
+  @Test
+  void atItsMaximumOfBytesNewKeysAreRefusedAndEverythingElseWorks() {
+    InMemoryIdempotencyStore small = InMemoryIdempotencyStore.create(clock, 1_000, 100_000);
+    Outcome large = Outcome.of("test/1", new byte[60_000]);
+    Lease first = acquire(small, 1);
+    Lease second = acquire(small, 2);
+    small.complete(first, large);
+    acquire(small, 3);
+    small.complete(second, large);
+
+    assertThatThrownBy(() -> small.claim(numbered(4)))
+        .isInstanceOfSatisfying(
+            StoreException.class,
+            e -> assertThat(e.reason()).isEqualTo(StoreException.Reason.REFUSED))
+        .hasMessageContaining("maximum of 100000 bytes in 3 records");
+
+    assertThat(small.claim(numbered(1))).isInstanceOf(StoredRecord.Completed.class);
+    assertThat(small.forget(numbered(1).key())).isTrue();
+    acquire(small, 4);
+  }
+
+  @Test
+  void whatEndsGivesItsBytesBack() {
+    for (int round = 0; round < 100; round++) {
+      for (int i = 0; i < 4; i++) {
+        Lease lease = acquire(store, i);
+        store.renew(lease);
+        switch (i) {
+          case 0 -> store.complete(lease, OUTCOME);
+          case 1 -> store.release(lease);
+          case 2 -> store.abandon(lease);
+          default -> store.forget(lease.key());
+        }
+      }
+      clock.advance(TTL);
+      store.find(List.of());
+    }
+
+    assertThat(store.records().size()).isZero();
+    assertThat(store.records().bytes()).isZero();
+  }
+
+  @Test
+  void noCallLooksAtMoreThanAFewExpiredRecords() {
+    InMemoryIdempotencyStore large = InMemoryIdempotencyStore.create(clock, 10_001);
+    for (int i = 0; i < 10_000; i++) {
+      acquire(large, i);
+    }
+    clock.advance(TTL);
+
+    for (int call = 1; large.records().size() > 0; call++) {
+      long before = large.records().looked();
+      assertThat(large.find(List.of(numbered(call).key())).get(0)).isEmpty();
+      assertThat(large.records().looked() - before)
+          .isBetween(1L, (long) RecordTable.PURGED_PER_CALL);
+      assertThat(call).isLessThan(10_000);
+    }
+    assertThat(large.records().bytes()).isZero();
+  }
+
+  @Test
+  void aRecordThatLivesOnIsNotPurgedAtItsFormerEnd() {
+    Lease lease = acquire(store, 1);
+    clock.advance(TTL.minusSeconds(1));
+    store.renew(lease);
+    clock.advance(Duration.ofSeconds(2));
+
+    assertThat(store.find(List.of(lease.key())).get(0)).isPresent();
+    assertThat(store.records().size()).isEqualTo(1);
+  }
+
+  @Test
+  void boundsBelowOneAreRefused() {
+    assertThatThrownBy(() -> InMemoryIdempotencyStore.create(clock, 0))
+        .hasMessageContaining("maxRecords must be at least 1, but is 0");
+    assertThatThrownBy(() -> InMemoryIdempotencyStore.create(clock, 1, 0))
+        .hasMessageContaining("maxBytes must be at least 1, but is 0");
+  }
+
+  private static Lease acquire(IdempotencyStore from, int i) {
+    Claim claim = from.claim(numbered(i));
+    assertThat(claim).isInstanceOf(Claim.Acquired.class);
+    return ((Claim.Acquired) claim).lease();
   }
 
   @Test
