@@ -22,6 +22,10 @@ final class Draft {
   boolean strangerWrote;
   boolean beganWithoutLease;
   boolean revived;
+  int clockSteps;
+  State.Outage outage;
+  boolean endedInOutage;
+  boolean overtaken;
   private final Owner[] owners;
 
   Draft(State from) {
@@ -39,11 +43,19 @@ final class Draft {
     strangerWrote = from.strangerWrote();
     beganWithoutLease = from.beganWithoutLease();
     revived = from.revived();
+    clockSteps = from.clockSteps();
+    outage = from.outage();
+    endedInOutage = from.endedInOutage();
+    overtaken = from.overtaken();
     owners = from.owners().toArray(new Owner[0]);
   }
 
   Owner owner(int i) {
     return owners[i];
+  }
+
+  int owners() {
+    return owners.length;
   }
 
   Draft set(int i, Owner owner) {
@@ -76,6 +88,10 @@ final class Draft {
         lookedFresh,
         strangerWrote,
         beganWithoutLease,
-        revived);
+        revived,
+        clockSteps,
+        outage,
+        endedInOutage,
+        overtaken);
   }
 }

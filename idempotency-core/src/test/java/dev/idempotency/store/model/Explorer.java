@@ -100,11 +100,25 @@ final class Explorer {
       case CRASH_NEVER_LOOKS_FRESH -> !state.lookedFresh();
       case FENCED_OFF_WRITES_NOTHING -> !state.strangerWrote();
       case ABANDONED_STAYS -> !state.revived();
+      case LIVING_OWNER_COMES_FIRST -> !state.overtaken();
+      case ANSWERED_IS_STORED -> !atRest(state) || answerStands(state);
       case RELEASED_HAD_NO_EFFECT ->
           state.effects() == 0
               || state.primary() == null
               || state.primary().stands() != Stands.RELEASED;
     };
+  }
+
+  private static boolean atRest(State state) {
+    return state.outage() != State.Outage.AWAY
+        && state.owners().stream().allMatch(owner -> owner.at().isOver() && owner.stray() == null);
+  }
+
+  private static boolean answerStands(State state) {
+    return state.answered() == 0
+        || (state.primary() != null
+            && state.primary().stands() == Stands.COMPLETED
+            && state.primary().outcome() == state.answered());
   }
 
   private static long running(State state) {
@@ -139,8 +153,10 @@ final class Explorer {
             | (state.lookedFresh() ? 4 : 0)
             | (state.strangerWrote() ? 8 : 0)
             | (state.beganWithoutLease() ? 16 : 0)
-            | (state.revived() ? 32 : 0);
-    return mix(hash, flags);
+            | (state.revived() ? 32 : 0)
+            | (state.endedInOutage() ? 64 : 0)
+            | (state.overtaken() ? 128 : 0);
+    return mix(hash, flags | state.clockSteps() << 8 | state.outage().ordinal() << 12);
   }
 
   private static long entry(long hash, State.@Nullable Entry entry) {

@@ -25,5 +25,11 @@ enum Flaw {
    */
   RELEASE_UNANSWERED_TAKEOVER,
   /** Who is fenced off answers with its own result. */
-  FENCED_OFF_ANSWERS_ITSELF
+  FENCED_OFF_ANSWERS_ITSELF,
+  /** An abandonment is the record's age alone, without a mark: a clock that goes back undoes it. */
+  ABANDONS_BY_AGE_ALONE,
+  /** A lease that ended in an outage counts as abandoned as soon as the store answers again. */
+  NO_GRACE_AFTER_AN_OUTAGE,
+  /** An outcome that the store did not take is not tried again. */
+  FORGETS_UNRECORDED
 }

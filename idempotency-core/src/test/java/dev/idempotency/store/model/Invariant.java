@@ -20,5 +20,9 @@ enum Invariant {
   /** I7: a released key had no effect. */
   RELEASED_HAD_NO_EFFECT,
   /** I8: what its owner has abandoned is in flight again only for the next owner. */
-  ABANDONED_STAYS
+  ABANDONED_STAYS,
+  /** I9: after an outage, an owner that lives is not overtaken before it could come back. */
+  LIVING_OWNER_COMES_FIRST,
+  /** I10: when all has come to rest, the answer that a client got stands in the record. */
+  ANSWERED_IS_STORED
 }

@@ -1,9 +1,11 @@
 package dev.idempotency.store.model;
 
 import static dev.idempotency.store.model.Invariant.ABANDONED_STAYS;
+import static dev.idempotency.store.model.Invariant.ANSWERED_IS_STORED;
 import static dev.idempotency.store.model.Invariant.CRASH_NEVER_LOOKS_FRESH;
 import static dev.idempotency.store.model.Invariant.FENCED_OFF_WRITES_NOTHING;
 import static dev.idempotency.store.model.Invariant.GUARD_KEEPS_ONE_EFFECT;
+import static dev.idempotency.store.model.Invariant.LIVING_OWNER_COMES_FIRST;
 import static dev.idempotency.store.model.Invariant.ONE_ANSWER;
 import static dev.idempotency.store.model.Invariant.ONE_EFFECT;
 import static dev.idempotency.store.model.Invariant.ONE_EXECUTION_UNDER_A_LEASE;
@@ -27,9 +29,23 @@ class ProtocolModelTest {
   private static final int QUICK = 1_000_000;
   private static final int LONG = 20_000_000;
 
+  /** Promised whatever is lost but what the store has stored; where nothing is lost for good. */
+  private static final Set<Invariant> ALL_BUT_THE_GUARDS =
+      EnumSet.complementOf(EnumSet.of(GUARD_KEEPS_ONE_EFFECT));
+
   /** Promised as long as the store forgets nothing, and nobody chose to execute again. */
   private static final Set<Invariant> WITHOUT_FAILOVER =
-      EnumSet.complementOf(EnumSet.of(GUARD_KEEPS_ONE_EFFECT));
+      EnumSet.complementOf(
+          EnumSet.of(GUARD_KEEPS_ONE_EFFECT, ANSWERED_IS_STORED, LIVING_OWNER_COMES_FIRST));
+
+  /** Leases are the clock's: what is promised without trust in it. */
+  private static final Set<Invariant> WITHOUT_A_CLOCK =
+      EnumSet.complementOf(
+          EnumSet.of(
+              GUARD_KEEPS_ONE_EFFECT,
+              ANSWERED_IS_STORED,
+              LIVING_OWNER_COMES_FIRST,
+              ONE_EXECUTION_UNDER_A_LEASE));
 
   private static final Set<Invariant> REEXECUTING =
       EnumSet.of(
@@ -67,6 +83,37 @@ class ProtocolModelTest {
     assertHolds(GUARD.bounded(1, 0, 1), GUARDED_FAILOVER, QUICK);
   }
 
+  /**
+   * A jump ahead takes leases from living owners, so one may begin, or run, without one in the
+   * store; under HOLD nothing runs a second time for that, and no caller gets two answers.
+   */
+  @Test
+  void whenTheClockJumpsWithinTheTtlThePromisesOfHoldStand() {
+    assertHolds(HOLD.bounded(0, 1, 1).withClockSteps(2), WITHOUT_A_CLOCK, QUICK);
+  }
+
+  @Test
+  void withTheLedgerGuardThereIsOneEffectEvenWhenTheClockJumpsPastTheTtl() {
+    assertHolds(
+        Rules.of(2, Resolver.LEDGER).bounded(0, 0, 1).withClockStepsPastTheTtl(2),
+        GUARDED_FAILOVER,
+        QUICK);
+  }
+
+  @Test
+  void afterAnOutageLongerThanTheLeaseEveryPromiseStands() {
+    assertHolds(HOLD.bounded(0, 1, 0).withOutage(), ALL_BUT_THE_GUARDS, QUICK);
+    assertHolds(RESOLVE.bounded(0, 1, 0).withOutage(), WITHOUT_FAILOVER, QUICK);
+  }
+
+  @Test
+  void afterAnOutageALivingOwnerComesFirstEvenWhereAbandonedKeysRunAgain() {
+    assertHolds(
+        REEXECUTE.bounded(0, 1, 0).withOutage(),
+        EnumSet.of(LIVING_OWNER_COMES_FIRST, FENCED_OFF_WRITES_NOTHING, ABANDONED_STAYS),
+        QUICK);
+  }
+
   @Test
   @Tag("soak")
   void everyPromiseStandsWithinWiderBounds() {
@@ -76,6 +123,10 @@ class ProtocolModelTest {
     assertHolds(Rules.of(3, Resolver.TRUTHFUL).bounded(0, 0, 1), WITHOUT_FAILOVER, LONG);
     assertHolds(REEXECUTE.bounded(1, 1, 2), REEXECUTING, LONG);
     assertHolds(GUARD.bounded(1, 1, 1), GUARDED_FAILOVER, LONG);
+    assertHolds(HOLD.bounded(1, 1, 2).withClockSteps(3), WITHOUT_A_CLOCK, LONG);
+    assertHolds(GUARD.bounded(0, 1, 1).withClockStepsPastTheTtl(2), GUARDED_FAILOVER, LONG);
+    assertHolds(Rules.of(3, Resolver.NONE).bounded(0, 1, 0).withOutage(), ALL_BUT_THE_GUARDS, LONG);
+    assertHolds(HOLD.bounded(0, 1, 1).withOutage().withClockSteps(1), WITHOUT_A_CLOCK, LONG);
   }
 
   @Test
@@ -148,6 +199,40 @@ class ProtocolModelTest {
   @Test
   void answeringForOneselfWhenFencedOffContradictsTheReplay() {
     assertBreaks(REEXECUTE.bounded(0, 0, 0).with(Flaw.FENCED_OFF_ANSWERS_ITSELF), ONE_ANSWER);
+  }
+
+  @Test
+  void anAbandonmentByAgeAloneIsUndoneByAClockThatJumpsBack() {
+    assertBreaks(
+        HOLD.bounded(0, 0, 0).withClockSteps(1).with(Flaw.ABANDONS_BY_AGE_ALONE), ABANDONED_STAYS);
+  }
+
+  @Test
+  void aClockThatJumpsPastTheTtlAllowsTwoEffectsWithoutTheLedgerGuard() {
+    assertBreaks(HOLD.bounded(0, 0, 0).withClockStepsPastTheTtl(1), ONE_EFFECT);
+  }
+
+  @Test
+  void aClockThatJumpsPastTheLeaseMisleadsAResolverThatIsNoLedger() {
+    assertBreaks(RESOLVE.bounded(0, 0, 0).withClockSteps(1), ONE_EFFECT);
+  }
+
+  @Test
+  void aClockThatJumpsPastTheLeaseTakesItFromALivingOwner() {
+    assertBreaks(REEXECUTE.bounded(0, 0, 0).withClockSteps(1), ONE_EXECUTION_UNDER_A_LEASE);
+  }
+
+  @Test
+  void withoutGraceALivingOwnerIsOvertakenAfterAnOutage() {
+    assertBreaks(
+        REEXECUTE.bounded(0, 1, 0).withOutage().with(Flaw.NO_GRACE_AFTER_AN_OUTAGE),
+        LIVING_OWNER_COMES_FIRST);
+  }
+
+  @Test
+  void anUnrecordedOutcomeThatIsNotTriedAgainIsNotWhatRetriesGet() {
+    assertBreaks(
+        HOLD.bounded(0, 0, 0).withOutage().with(Flaw.FORGETS_UNRECORDED), ANSWERED_IS_STORED);
   }
 
   @Test

@@ -13,6 +13,9 @@ import java.util.Set;
  * @param resends how often a call without an answer is sent again
  * @param renewals how often each owner renews
  * @param faults how many messages may be lost or held up and owners crash, together
+ * @param clockSteps how often the store's wall clock may jump, ahead or back
+ * @param pastTheTtl whether it may jump so far ahead that records expire
+ * @param outage whether the store may be away for longer than a lease, once
  * @param flaws what is wrong
  */
 record Rules(
@@ -23,6 +26,9 @@ record Rules(
     int resends,
     int renewals,
     int faults,
+    int clockSteps,
+    boolean pastTheTtl,
+    boolean outage,
     Set<Flaw> flaws) {
 
   /** Who says how an execution without a known end ended. */
@@ -39,25 +45,80 @@ record Rules(
   }
 
   static Rules of(int owners, Resolver resolver) {
-    return new Rules(owners, resolver, false, false, 1, 1, 2, EnumSet.noneOf(Flaw.class));
+    return new Rules(
+        owners, resolver, false, false, 1, 1, 2, 0, false, false, EnumSet.noneOf(Flaw.class));
+  }
+
+  private Rules with(boolean reexecution, boolean promotion, Set<Flaw> wrong) {
+    return new Rules(
+        owners,
+        resolver,
+        reexecution,
+        promotion,
+        resends,
+        renewals,
+        faults,
+        clockSteps,
+        pastTheTtl,
+        outage,
+        wrong);
   }
 
   Rules with(Flaw flaw) {
-    return new Rules(
-        owners, resolver, reexecutes, failover, resends, renewals, faults, EnumSet.of(flaw));
+    return with(reexecutes, failover, EnumSet.of(flaw));
   }
 
   Rules withReexecution() {
-    return new Rules(owners, resolver, true, failover, resends, renewals, faults, flaws);
+    return with(true, failover, flaws);
   }
 
   Rules withFailover() {
-    return new Rules(owners, resolver, reexecutes, true, resends, renewals, faults, flaws);
+    return with(reexecutes, true, flaws);
+  }
+
+  private Rules with(int atMostClockSteps, boolean farAhead, boolean away) {
+    return new Rules(
+        owners,
+        resolver,
+        reexecutes,
+        failover,
+        resends,
+        renewals,
+        faults,
+        atMostClockSteps,
+        farAhead,
+        away,
+        flaws);
+  }
+
+  /** The wall clock jumps past leases, and back. */
+  Rules withClockSteps(int atMost) {
+    return with(atMost, false, outage);
+  }
+
+  /** The wall clock jumps past leases and past the TTL, and back. */
+  Rules withClockStepsPastTheTtl(int atMost) {
+    return with(atMost, true, outage);
+  }
+
+  /** The store is away for longer than a lease. */
+  Rules withOutage() {
+    return with(clockSteps, pastTheTtl, true);
   }
 
   Rules bounded(int atMostResends, int atMostRenewals, int atMostFaults) {
     return new Rules(
-        owners, resolver, reexecutes, failover, atMostResends, atMostRenewals, atMostFaults, flaws);
+        owners,
+        resolver,
+        reexecutes,
+        failover,
+        atMostResends,
+        atMostRenewals,
+        atMostFaults,
+        clockSteps,
+        pastTheTtl,
+        outage,
+        flaws);
   }
 
   boolean has(Flaw flaw) {
@@ -70,6 +131,6 @@ record Rules(
 
   /** An answer that is not stored yet is final unless the key may be executed again. */
   boolean answersUnrecorded() {
-    return !reexecutes;
+    return !reexecutes || outage;
   }
 }

@@ -30,6 +30,7 @@ final class ServerModel {
    */
   Message execute(Draft world, Message message, int outcome) {
     @Nullable Entry before = world.primary;
+    noteOvertaking(world, message);
     Message back =
         switch (message.verb()) {
           case CLAIM -> claim(world, message);
@@ -44,7 +45,28 @@ final class ServerModel {
       world.strangerWrote = true;
     }
     world.revived |= isRevival(before, world.primary);
+    if (world.primary == null || world.primary.alive()) {
+      world.endedInOutage = false;
+    }
     return back;
+  }
+
+  /** A takeover that is about to be granted, just after an outage, while the owner lives. */
+  private static void noteOvertaking(Draft world, Message message) {
+    Entry standing = world.primary;
+    if (message.verb() == Verb.CLAIM
+        && standing != null
+        && standing.stands() == Stands.IN_FLIGHT
+        && !standing.alive()
+        && message.takeover() == standing.fence()
+        && message.takeover() != 0
+        && world.outage == State.Outage.BACK
+        && world.endedInOutage) {
+      for (int i = 0; i < world.owners(); i++) {
+        State.Owner owner = world.owner(i);
+        world.overtaken |= owner.token() == standing.token() && owner.at().lives();
+      }
+    }
   }
 
   private static boolean isRevival(@Nullable Entry before, @Nullable Entry after) {

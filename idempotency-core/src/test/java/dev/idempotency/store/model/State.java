@@ -22,6 +22,10 @@ import org.jspecify.annotations.Nullable;
  * @param strangerWrote a record was changed by someone who did not own it
  * @param beganWithoutLease a handler was started by someone who did not own the record
  * @param revived a record was in flight again after its owner had abandoned it
+ * @param clockSteps jumps of the store's clock so far
+ * @param outage whether the store is away, or was
+ * @param endedInOutage whether the record's lease ended while the store was away
+ * @param overtaken a living owner was overtaken that an outage alone had kept from renewing
  */
 record State(
     @Nullable Entry primary,
@@ -38,7 +42,21 @@ record State(
     boolean lookedFresh,
     boolean strangerWrote,
     boolean beganWithoutLease,
-    boolean revived) {
+    boolean revived,
+    int clockSteps,
+    Outage outage,
+    boolean endedInOutage,
+    boolean overtaken) {
+
+  /** An outage of the store that lasts longer than a lease. */
+  enum Outage {
+    NONE,
+    /** No message arrives. */
+    AWAY,
+    /** Messages arrive; owners that live have not all come back. */
+    BACK,
+    OVER
+  }
 
   /** Never owned, or released by the last owner. */
   static final int FREE = -1;
@@ -75,6 +93,8 @@ record State(
     /** The handler ended and does not know. */
     IN_DOUBT,
     COMPLETING,
+    /** Has answered its client; its outcome waits for the store. */
+    PENDING,
     /** Releases or abandons. */
     LETTING_GO,
     DONE,
@@ -86,6 +106,11 @@ record State(
 
     boolean renews() {
       return executes() || this == COMPLETING;
+    }
+
+    /** Its process lives, and wants the key. */
+    boolean lives() {
+      return executes() || this == COMPLETING || this == PENDING;
     }
 
     boolean isOver() {
@@ -282,6 +307,17 @@ record State(
           null,
           arrivesLater ? call : stray,
           renewal);
+    }
+
+    /** The store is away: what is under way between them is lost. */
+    Owner cutOff() {
+      Message lost = call == null || call.answer() == null ? call : resent(call);
+      return new Owner(
+          at, token, fence, late, resends, renewals, outcome, resolution, lost, null, null);
+    }
+
+    private static Message resent(Message call) {
+      return new Message(call.verb(), call.token(), call.takeover(), call.late(), null, 0);
     }
 
     Owner passesDeadline() {

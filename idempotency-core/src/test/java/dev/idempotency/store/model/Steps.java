@@ -12,7 +12,6 @@ import dev.idempotency.store.model.State.Verb;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** All that can happen next. */
 final class Steps {
@@ -22,10 +21,12 @@ final class Steps {
 
   private final Rules rules;
   private final ServerModel server;
+  private final StoreSteps storeSteps;
 
   Steps(Rules rules) {
     this.rules = rules;
     this.server = new ServerModel(rules);
+    this.storeSteps = new StoreSteps(rules);
   }
 
   State initial() {
@@ -46,6 +47,10 @@ final class Steps {
         false,
         false,
         false,
+        false,
+        0,
+        State.Outage.NONE,
+        false,
         false);
   }
 
@@ -56,7 +61,7 @@ final class Steps {
       messages(state, i, steps);
       time(state, i, steps);
     }
-    store(state, steps);
+    steps.addAll(storeSteps.from(state));
     return steps;
   }
 
@@ -103,6 +108,14 @@ final class Steps {
               steps,
               name(i) + " sends its completion",
               new Draft(state).set(i, owner.sends(At.COMPLETING, Verb.COMPLETE, rules.resends())));
+      case PENDING -> {
+        if (state.outage() != State.Outage.AWAY) {
+          add(
+              steps,
+              name(i) + " sends its outcome again",
+              new Draft(state).set(i, owner.sends(At.COMPLETING, Verb.COMPLETE, rules.resends())));
+        }
+      }
       case IN_DOUBT -> add(steps, name(i) + " settles its doubt", settleDoubt(state, i, owner));
       default -> {}
     }
@@ -126,6 +139,13 @@ final class Steps {
 
   private void decide(State state, int i, Owner owner, List<Step> steps) {
     Resolution resolution = resolve(state, i);
+    if (resolution == Resolution.UNKNOWN
+        && state.outage() == State.Outage.BACK
+        && state.endedInOutage()
+        && !rules.has(Flaw.NO_GRACE_AFTER_AN_OUTAGE)) {
+      add(steps, name(i) + " is told in flight", new Draft(state).set(i, owner.at(At.DONE)));
+      return;
+    }
     if (resolution == Resolution.UNKNOWN && !rules.reexecutes()) {
       add(steps, name(i) + " holds the abandoned key", new Draft(state).set(i, owner.at(At.DONE)));
       return;
@@ -172,6 +192,12 @@ final class Steps {
   private void messages(State state, int i, List<Step> steps) {
     Owner owner = state.owners().get(i);
     Message call = owner.call();
+    if (state.outage() == State.Outage.AWAY) {
+      if (call != null) {
+        add(steps, call.verb() + " of " + name(i) + " has no answer", cutOff(state, i, owner));
+      }
+      return;
+    }
     if (call != null && call.answer() == null) {
       Draft arrived = new Draft(state);
       arrived.set(i, owner.withCall(server.execute(arrived, call, owner.outcome())));
@@ -219,6 +245,25 @@ final class Steps {
           name(i) + " reads " + renewal.answer() + " to its RENEW",
           new Draft(state).set(i, (renewed ? owner.withLate(false) : owner).withRenewal(null)));
     }
+  }
+
+  /** What a caller does in an outage; a release waits for the store as an outcome does. */
+  private Draft cutOff(State state, int i, Owner owner) {
+    Draft draft = new Draft(state);
+    return switch (owner.call().verb()) {
+      case COMPLETE -> {
+        draft.answer(owner.outcome());
+        yield draft.set(i, owner.at(rules.has(Flaw.FORGETS_UNRECORDED) ? At.DONE : At.PENDING));
+      }
+      case CLAIM ->
+          draft.set(
+              i,
+              owner.call().takeover() == 0
+                  ? owner.sends(At.LETTING_GO, Verb.RELEASE, 0)
+                  : owner.at(At.DONE));
+      case RELEASE -> draft;
+      case ABANDON, RENEW -> draft.set(i, owner.at(At.DONE));
+    };
   }
 
   /** The sender gives its call up: it sends again, or does without an answer. */
@@ -319,57 +364,5 @@ final class Steps {
       crashed.set(i, owner.withStray(onItsWay ? owner.call() : owner.stray()).at(At.CRASHED));
       add(steps, name(i) + " crashes", crashed);
     }
-  }
-
-  private void store(State state, List<Step> steps) {
-    Entry primary = state.primary();
-    if (primary != null && primary.alive() && leaseMayEnd(state, primary)) {
-      Draft over = new Draft(state);
-      over.primary = rules.has(Flaw.KEY_VANISHES_WITH_LEASE) ? null : ended(primary);
-      Entry replica = state.replica();
-      if (replica != null && replica.token() == primary.token()) {
-        over.replica = rules.has(Flaw.KEY_VANISHES_WITH_LEASE) ? null : ended(replica);
-      }
-      add(steps, "the lease ends in the store", over);
-    }
-    if (primary != null && primary.stands() == Stands.RELEASED) {
-      Draft expired = new Draft(state);
-      expired.primary = null;
-      add(steps, "the released record expires", expired);
-    }
-    if (rules.failover() && !state.failedOver()) {
-      if (!same(primary, state.replica())) {
-        Draft copied = new Draft(state);
-        copied.replica = primary;
-        add(steps, "the replica catches up", copied);
-        Draft promoted = new Draft(state);
-        promoted.failedOver = true;
-        promoted.primary = state.replica();
-        promoted.replica = null;
-        add(steps, "the replica is promoted, without the last writes", promoted);
-      }
-    }
-  }
-
-  private static Entry ended(Entry entry) {
-    return new Entry(entry.stands(), entry.token(), entry.fence(), false, entry.outcome());
-  }
-
-  private static boolean same(@Nullable Entry a, @Nullable Entry b) {
-    return a == null ? b == null : a.equals(b);
-  }
-
-  /**
-   * The owner counts its deadline from before it sends, less a margin: it passes before the end
-   * that the store sees. A failover may have lost renewals.
-   */
-  private static boolean leaseMayEnd(State state, Entry entry) {
-    Owner owner = state.owners().get(entry.token() / 2);
-    boolean believes = owner.token() == entry.token() && owner.at() != At.LETTING_GO;
-    if (state.failedOver() || owner.at().isOver() || !believes) {
-      return true;
-    }
-    Message renewal = owner.renewal();
-    return owner.late() && (renewal == null || renewal.answer() == null || renewal.late());
   }
 }
