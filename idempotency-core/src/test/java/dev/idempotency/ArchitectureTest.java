@@ -54,13 +54,19 @@ class ArchitectureTest {
   }
 
   @Test
-  void onlyTheRedisStoreUsesJedis() {
-    noClasses()
-        .that()
-        .resideOutsideOfPackage("dev.idempotency.store.redis")
+  void nothingButTheJdkIsNeeded() {
+    classes()
         .should()
-        .dependOnClassesThat()
-        .resideInAPackage("redis.clients..")
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "java..",
+            "javax.crypto..",
+            "org.jspecify..",
+            "dev.idempotency",
+            "dev.idempotency.store..")
+        .andShould()
+        .onlyDependOnClassesThat()
+        .resideOutsideOfPackages("java.sql..", "java.net.http..")
         .check(CORE);
   }
 

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  *                                    └──(ttl)──▶ absent
  * </pre>
  *
- * <p>An implementation must pass {@code IdempotencyStoreContract}, which is published as the
- * test-jar of {@code idempotency-core}. In short:
+ * <p>An implementation must pass {@code IdempotencyStoreContract} of {@code idempotency-testkit}.
+ * In short:
  *
  * <ul>
  *   <li>Every verb is one atomic step and may be sent again with the same token, whatever became of

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.idempotency.store.Claim;
 import dev.idempotency.store.ClaimRequest;
+import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.IdempotencyStore;
-import dev.idempotency.store.IdempotencyStoreContract;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
@@ -15,26 +15,37 @@ import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.TestClock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-class InMemoryIdempotencyStoreTest extends IdempotencyStoreContract {
+/** What is particular to this store; the contract of all stores is in the testkit. */
+class InMemoryIdempotencyStoreTest {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Duration TTL = Duration.ofHours(24);
+  private static final Fingerprint FINGERPRINT =
+      Fingerprint.builder("test/1").add("transfer 25.00 to bob").build();
+  private static final Outcome OUTCOME = Outcome.of("test/1", new byte[11]);
+
+  private final IdempotencyKey key = new IdempotencyKey("tenant-1", "order-1");
 
   private final TestClock clock = new TestClock();
   private final InMemoryIdempotencyStore store = InMemoryIdempotencyStore.create(clock, 10);
 
-  @Override
-  protected IdempotencyStore store() {
-    return store;
+  private ClaimRequest request() {
+    return ClaimRequest.of(key, FINGERPRINT, LEASE, TTL);
   }
 
-  @Override
-  protected void endLease(IdempotencyKey ofKey) {
-    clock.advance(LEASE);
+  private Lease acquire(ClaimRequest request) {
+    return ((Claim.Acquired) store.claim(request)).lease();
   }
 
-  @Override
-  protected void expire(IdempotencyKey ofKey) {
-    clock.advance(TTL);
+  private Lease acquire() {
+    return acquire(request());
+  }
+
+  private Optional<StoredRecord> found() {
+    return store.find(List.of(key)).get(0);
   }
 
   @Test
