@@ -340,8 +340,11 @@ public final class InMemoryIdempotencyStore implements IdempotencyStore {
                       key,
                       now,
                       entry -> {
-                        erased[0] = entry != null && entry.state() == State.COMPLETED;
-                        return erased[0] ? entry.erased() : entry;
+                        if (entry == null || entry.state() != State.COMPLETED) {
+                          return entry;
+                        }
+                        erased[0] = true;
+                        return entry.erased();
                       }));
       return erased[0];
     }
