@@ -1,6 +1,6 @@
 package dev.idempotency.client;
 
-import dev.idempotency.grpc.KeyField;
+import dev.idempotency.proto.KeyField;
 import io.grpc.MethodDescriptor;
 import io.grpc.ServiceDescriptor;
 import java.time.Duration;

@@ -2,7 +2,7 @@ package dev.idempotency.client;
 
 import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
 import com.google.protobuf.Message;
-import dev.idempotency.grpc.KeyField;
+import dev.idempotency.proto.KeyField;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;

@@ -2,6 +2,9 @@ package dev.idempotency.grpc;
 
 import com.google.protobuf.Descriptors.Descriptor;
 import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.proto.KeyField;
+import dev.idempotency.proto.MethodSchema;
+import dev.idempotency.proto.PolicyOptions;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import java.time.Duration;
@@ -35,7 +38,8 @@ record MethodPlanner(
   }
 
   private <ReqT> Optional<MethodPlan<ReqT>> resolve(MethodDescriptor<ReqT, ?> method) {
-    com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = KeyField.protoOf(method);
+    MethodSchema schema = MethodSchema.of(method);
+    com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = schema.method().orElse(null);
     MethodSettings ofMethod = ofMethod(method, proto);
     if (method.isSafe() || (proto != null && PolicyOptions.hasNoSideEffects(proto))) {
       checkNoSideEffects(ofMethod);
@@ -44,7 +48,7 @@ record MethodPlanner(
     MethodSettings said =
         proto == null
             ? ofMethod
-            : ofMethod.orElse(PolicyOptions.settings(PolicyOptions.ofService(proto)));
+            : ofMethod.orElse(PolicySettings.of(PolicyOptions.ofService(proto)));
     if (said.mode().equals(Optional.of(MethodSettings.Mode.DISABLED))) {
       return Optional.empty();
     }
@@ -55,8 +59,8 @@ record MethodPlanner(
               + said.maxWait().get()
               + ", but in_flight is IN_FLIGHT_REJECT, which does not wait; drop one of the two");
     }
-    Optional<Descriptor> request = KeyField.requestOf(method, proto);
-    Optional<KeyPath> marked = request.flatMap(KeyField::markedKey);
+    Optional<Descriptor> request = schema.request();
+    Optional<KeyField> marked = request.flatMap(KeyField::marked);
     boolean spoken = isSpoken(said);
     if (method.getType() != MethodDescriptor.MethodType.UNARY) {
       if (!spoken && marked.isEmpty()) {
@@ -64,10 +68,10 @@ record MethodPlanner(
       }
       checkStreaming(method.getType(), said);
     }
-    Optional<KeyPath> key =
+    Optional<KeyField> key =
         said.keyExtractor().isPresent()
             ? Optional.empty()
-            : KeyField.path(said.keyField(), request, marked);
+            : keyField(said.keyField(), request, marked);
     if (key.isEmpty() && said.keyExtractor().isEmpty()) {
       request.ifPresent(KeyField::checkConvention);
     }
@@ -139,6 +143,24 @@ record MethodPlanner(
             : settings.maxStreamMessages().orElseThrow());
   }
 
+  /** Where the key is: at the path that a policy names, at the mark, or by convention. */
+  private static Optional<KeyField> keyField(
+      Optional<String> named, Optional<Descriptor> request, Optional<KeyField> marked) {
+    if (named.isEmpty()) {
+      return marked.or(() -> request.flatMap(KeyField::conventional));
+    }
+    String path = named.get();
+    return Optional.of(
+        KeyField.at(
+            request.orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "key field \""
+                            + path
+                            + "\" needs a protobuf request with descriptors; use a KeyExtractor")),
+            path));
+  }
+
   /** What program and method option say together of this very method. */
   private MethodSettings ofMethod(
       MethodDescriptor<?, ?> method,
@@ -147,7 +169,7 @@ record MethodPlanner(
         overrides.getOrDefault(method.getFullMethodName(), MethodSettings.builder().build());
     return proto == null
         ? program
-        : program.orElse(PolicyOptions.settings(PolicyOptions.ofMethod(proto)));
+        : program.orElse(PolicySettings.of(PolicyOptions.ofMethod(proto)));
   }
 
   /** A service option may speak of all methods, those without side effects among them. */
@@ -179,7 +201,7 @@ record MethodPlanner(
   private static <ReqT> RequestReader<ReqT> reader(
       MethodDescriptor<ReqT, ?> method,
       Optional<Descriptor> request,
-      Optional<KeyPath> key,
+      Optional<KeyField> key,
       MethodSettings said) {
     if (request.isPresent() && said.keyExtractor().isEmpty()) {
       return new ProtobufRequestReader<>(request.get(), key, method.getRequestMarshaller());

@@ -5,6 +5,8 @@ import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
+import dev.idempotency.proto.KeyField;
+import dev.idempotency.proto.PolicyOptions;
 import io.grpc.MethodDescriptor.Marshaller;
 import io.grpc.Status;
 import java.io.IOException;
@@ -26,12 +28,12 @@ final class ProtobufRequestReader<T> implements RequestReader<T> {
           Pattern.CASE_INSENSITIVE);
 
   private final Descriptor type;
-  private final Optional<KeyPath> key;
+  private final Optional<KeyField> key;
   private final Marshaller<T> marshaller;
   private final RequestShape shape;
   private final boolean uuid4;
 
-  ProtobufRequestReader(Descriptor type, Optional<KeyPath> key, Marshaller<T> marshaller) {
+  ProtobufRequestReader(Descriptor type, Optional<KeyField> key, Marshaller<T> marshaller) {
     this.type = type;
     this.key = key;
     this.marshaller = marshaller;
@@ -41,7 +43,7 @@ final class ProtobufRequestReader<T> implements RequestReader<T> {
 
   @Override
   public String keyLocation() {
-    return key.map(KeyPath::dotted).orElse(CallKey.HEADER_NAME);
+    return key.map(KeyField::toString).orElse(CallKey.HEADER_NAME);
   }
 
   @Override
@@ -89,7 +91,7 @@ final class ProtobufRequestReader<T> implements RequestReader<T> {
 
     @Override
     public Optional<String> key() {
-      return key.flatMap(path -> path.in(readable.getDescriptorForType()).find(readable));
+      return key.flatMap(field -> field.find(readable));
     }
 
     @Override

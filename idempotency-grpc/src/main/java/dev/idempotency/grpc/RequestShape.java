@@ -6,6 +6,8 @@ import com.google.protobuf.Any;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FileDescriptor;
+import dev.idempotency.proto.KeyField;
+import dev.idempotency.proto.PolicyOptions;
 import dev.idempotency.v1.FieldPolicy;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -34,9 +36,9 @@ final class RequestShape {
 
   private final String digest;
 
-  RequestShape(Descriptor request, Optional<KeyPath> key) {
+  RequestShape(Descriptor request, Optional<KeyField> key) {
     this.request = request;
-    this.keyPath = key.map(KeyPath::fields).orElse(List.of());
+    this.keyPath = key.map(KeyField::fields).orElse(List.of());
     Set<Descriptor> types = new LinkedHashSet<>();
     collect(request, types);
     if (types.stream().anyMatch(RequestShape::isAny)) {

@@ -48,6 +48,7 @@ class ArchitectureTest {
                     "dev.idempotency",
                     "dev.idempotency.store",
                     "dev.idempotency.v1",
+                    "dev.idempotency.proto",
                     "dev.idempotency.grpc")))
         .check(OURS);
   }

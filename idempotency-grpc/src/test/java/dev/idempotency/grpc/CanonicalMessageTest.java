@@ -19,6 +19,7 @@ import dev.idempotency.grpc.wallet.Header;
 import dev.idempotency.grpc.wallet.PayRequest;
 import dev.idempotency.grpc.wallet.RefundRequest;
 import dev.idempotency.grpc.wallet.Tag;
+import dev.idempotency.proto.KeyField;
 import io.grpc.protobuf.ProtoUtils;
 import java.io.ByteArrayOutputStream;
 import java.lang.management.ManagementFactory;
@@ -36,7 +37,7 @@ class CanonicalMessageTest {
     ProtobufRequestReader<com.google.protobuf.Message> reader =
         new ProtobufRequestReader<>(
             message.getDescriptorForType(),
-            Optional.of(key).map(path -> KeyPath.of(message.getDescriptorForType(), path)),
+            Optional.of(key).map(path -> KeyField.at(message.getDescriptorForType(), path)),
             ProtoUtils.marshaller(message.getDefaultInstanceForType()));
     CallMemory memory = new CallMemory(IdempotencyConfig.defaults());
     memory.takeRequest("", 0);
@@ -171,7 +172,7 @@ class CanonicalMessageTest {
   }
 
   private static String tag(Descriptor type) {
-    return new RequestShape(type, Optional.of(KeyPath.of(type, "idempotency_key"))).digest();
+    return new RequestShape(type, Optional.of(KeyField.at(type, "idempotency_key"))).digest();
   }
 
   @Test

@@ -9,6 +9,7 @@ import com.google.protobuf.DescriptorProtos.FieldOptions;
 import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FileDescriptor;
+import dev.idempotency.proto.KeyField;
 import dev.idempotency.v1.FieldPolicy;
 import dev.idempotency.v1.PolicyProto;
 import org.junit.jupiter.api.Test;
@@ -78,19 +79,19 @@ class EntangledSchemaTest {
 
   @Test
   void whereNothingIsMarkedThereIsNoKey() throws Exception {
-    assertThat(KeyField.markedKey(request(false, false))).isEmpty();
+    assertThat(KeyField.marked(request(false, false))).isEmpty();
   }
 
   @Test
   void theOneMarkIsFound() throws Exception {
-    assertThat(KeyField.markedKey(request(true, false)).orElseThrow().dotted())
+    assertThat(KeyField.marked(request(true, false)).orElseThrow().toString())
         .isEqualTo("header.id");
   }
 
   @Test
   void aMarkThatCanBeReachedByMoreThanOnePathIsRefused() throws Exception {
     Descriptor request = request(false, true);
-    assertThatThrownBy(() -> KeyField.markedKey(request))
+    assertThatThrownBy(() -> KeyField.marked(request))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("more than one field is marked as key");
   }

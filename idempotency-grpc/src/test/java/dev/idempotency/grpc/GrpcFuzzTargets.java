@@ -8,6 +8,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.grpc.wallet.PayRequest;
 import dev.idempotency.grpc.wallet.Tag;
+import dev.idempotency.proto.KeyField;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.testing.FuzzTarget;
 import io.grpc.Metadata;
@@ -24,7 +25,7 @@ final class GrpcFuzzTargets {
   private static final ProtobufRequestReader<PayRequest> READER =
       new ProtobufRequestReader<>(
           PayRequest.getDescriptor(),
-          Optional.of(KeyPath.of(PayRequest.getDescriptor(), "idempotency_key")),
+          Optional.of(KeyField.at(PayRequest.getDescriptor(), "idempotency_key")),
           ProtoUtils.marshaller(PayRequest.getDefaultInstance()));
 
   private static final AnswerCodec CODEC =

@@ -11,6 +11,7 @@ import dev.idempotency.grpc.wallet.MarkRequest;
 import dev.idempotency.grpc.wallet.PayRequest;
 import dev.idempotency.grpc.wallet.RefundRequest;
 import dev.idempotency.grpc.wallet.WalletServiceGrpc;
+import dev.idempotency.proto.KeyField;
 import io.grpc.MethodDescriptor;
 import org.junit.jupiter.api.Test;
 

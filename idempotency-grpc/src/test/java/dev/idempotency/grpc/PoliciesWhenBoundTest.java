@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.Descriptors.Descriptor;
-import com.google.protobuf.Descriptors.FieldDescriptor;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.grpc.MethodSettings.InFlight;
@@ -17,6 +16,7 @@ import dev.idempotency.grpc.wallet.ReadingServiceGrpc;
 import dev.idempotency.grpc.wallet.RefundRequest;
 import dev.idempotency.grpc.wallet.RequestIdServiceGrpc;
 import dev.idempotency.grpc.wallet.WrappedKeyServiceGrpc;
+import dev.idempotency.proto.KeyField;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import io.grpc.Status;
 import java.time.Duration;
@@ -206,12 +206,11 @@ class PoliciesWhenBoundTest {
         .isEqualTo(schema(pay, "idempotency_key"))
         .isNotEqualTo(schema(pay, "to"))
         .isNotEqualTo(new RequestShape(pay, Optional.empty()).digest());
-    FieldDescriptor header = RefundRequest.getDescriptor().findFieldByName("header");
-    assertThat(new KeyPath(List.of(header, header.getMessageType().findFieldByNumber(1))).dotted())
-        .isEqualTo("header.request_id");
+    assertThat(KeyField.at(RefundRequest.getDescriptor(), "header.request_id").leaf().getNumber())
+        .isEqualTo(1);
   }
 
   private static String schema(Descriptor request, String key) {
-    return new RequestShape(request, Optional.of(KeyPath.of(request, key))).digest();
+    return new RequestShape(request, Optional.of(KeyField.at(request, key))).digest();
   }
 }

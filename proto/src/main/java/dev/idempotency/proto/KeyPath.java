@@ -1,4 +1,4 @@
-package dev.idempotency.grpc;
+package dev.idempotency.proto;
 
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;

@@ -1,10 +1,10 @@
-package dev.idempotency.grpc;
+package dev.idempotency.proto;
 
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
+import dev.idempotency.v1.MethodPolicy;
 import io.grpc.MethodDescriptor;
-import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Stream;
 
 /**
  * The field of a method's request that holds the key: the one that the method option or the service
@@ -35,31 +35,81 @@ public final class KeyField {
   }
 
   /**
-   * The field as the .proto says it.
+   * The field as the method's .proto says it. Needs {@code grpc-protobuf} on the class path.
    *
-   * @return empty if nothing speaks of a field, or the requests cannot be read by descriptor
+   * @return empty if no option or naming convention identifies a key field, or the requests cannot
+   *     be read by descriptor
    * @throws IllegalArgumentException if what the .proto says is invalid; names the method
    */
   public static Optional<KeyField> of(MethodDescriptor<?, ?> method) {
-    com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto = protoOf(method);
+    MethodSchema schema = MethodSchema.of(method);
     try {
-      Optional<Descriptor> request = requestOf(method, proto);
+      if (schema.request().isEmpty()) {
+        return Optional.empty();
+      }
+      Descriptor request = schema.request().get();
+      Optional<KeyField> marked = marked(request);
       Optional<String> named =
-          proto == null || request.isEmpty()
-              ? Optional.empty()
-              : PolicyOptions.settings(PolicyOptions.ofMethod(proto))
-                  .orElse(PolicyOptions.settings(PolicyOptions.ofService(proto)))
-                  .keyField();
-      return path(named, request, request.flatMap(KeyField::markedKey)).map(KeyField::new);
+          schema
+              .method()
+              .flatMap(
+                  proto ->
+                      Stream.of(PolicyOptions.ofMethod(proto), PolicyOptions.ofService(proto))
+                          .map(MethodPolicy::getKeyField)
+                          .filter(path -> !path.isEmpty())
+                          .findFirst());
+      return named.map(path -> at(request, path)).or(() -> marked).or(() -> conventional(request));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(
           "method " + method.getFullMethodName() + ": " + e.getMessage(), e);
     }
   }
 
-  /** The key in a request; empty if it has none. */
+  /**
+   * The field at a path, such as {@code header.idempotency_key}.
+   *
+   * @throws IllegalArgumentException if there is no such path, or no key can stand there
+   */
+  public static KeyField at(Descriptor request, String path) {
+    return new KeyField(KeyPath.of(request, path));
+  }
+
+  /**
+   * The field that the option {@code (idempotency.v1.field).key} marks, at whatever depth.
+   *
+   * @throws IllegalArgumentException if there is more than one, or no key can stand there
+   */
+  public static Optional<KeyField> marked(Descriptor request) {
+    List<KeyPath> found = new ArrayList<>();
+    search(request, List.of(), new HashSet<>(), found);
+    if (found.size() > 1) {
+      throw new IllegalArgumentException(
+          "more than one field is marked as key: "
+              + found.stream().map(KeyPath::dotted).collect(Collectors.joining(", ")));
+    }
+    return found.stream().findFirst().map(KeyField::new);
+  }
+
+  /** A string {@code idempotency_key}, or a {@code request_id} that AIP-155 marks. */
+  public static Optional<KeyField> conventional(Descriptor request) {
+    return string(request, CONVENTION)
+        .or(() -> string(request, AIP_155).filter(PolicyOptions::isUuid4))
+        .map(field -> new KeyField(new KeyPath(List.of(field))));
+  }
+
+  /**
+   * The text in a request. Where the field has presence, presence decides: its default is no key,
+   * and an empty text that was set is one, if a malformed one.
+   *
+   * @return empty if the field, or a message on the way, is not set
+   */
+  public Optional<String> find(Message request) {
+    return path.in(request.getDescriptorForType()).find(request);
+  }
+
+  /** The key in a request; empty if it has none, or an empty one. */
   public Optional<String> read(Message request) {
-    return path.in(request.getDescriptorForType()).find(request).filter(key -> !key.isEmpty());
+    return find(request).filter(key -> !key.isEmpty());
   }
 
   /** The same request with this key. */
@@ -69,34 +119,20 @@ public final class KeyField {
     return builder.build();
   }
 
+  /** The fields from the request down to the key, at least one. */
+  public List<FieldDescriptor> fields() {
+    return path.fields();
+  }
+
+  /** The string itself: the last of {@link #fields()}. */
+  public FieldDescriptor leaf() {
+    return path.leaf();
+  }
+
+  /** The names of the fields with dots between them. */
   @Override
   public String toString() {
     return path.dotted();
-  }
-
-  /** Where the key stands: at the path that a policy names, at the mark, or by convention. */
-  static Optional<KeyPath> path(
-      Optional<String> named, Optional<Descriptor> request, Optional<KeyPath> marked) {
-    if (named.isPresent()) {
-      String path = named.get();
-      return Optional.of(
-          KeyPath.of(
-              request.orElseThrow(
-                  () ->
-                      new IllegalArgumentException(
-                          "key field \""
-                              + path
-                              + "\" needs a protobuf request with descriptors;"
-                              + " use a KeyExtractor")),
-              path));
-    }
-    return marked.or(
-        () -> request.flatMap(KeyField::conventional).map(field -> new KeyPath(List.of(field))));
-  }
-
-  private static Optional<FieldDescriptor> conventional(Descriptor request) {
-    return string(request, CONVENTION)
-        .or(() -> string(request, AIP_155).filter(PolicyOptions::isUuid4));
   }
 
   private static Optional<FieldDescriptor> string(Descriptor request, String name) {
@@ -109,7 +145,7 @@ public final class KeyField {
    *
    * @throws IllegalArgumentException if there is such a field
    */
-  static void checkConvention(Descriptor request) {
+  public static void checkConvention(Descriptor request) {
     FieldDescriptor field = request.findFieldByName(CONVENTION);
     if (field == null || string(request, CONVENTION).isPresent()) {
       return;
@@ -127,37 +163,6 @@ public final class KeyField {
                 ? "set key_field to \"" + CONVENTION + ".value\""
                 : "change its type, name another field in key_field")
             + ", or set mode to MODE_DISABLED if it is no key");
-  }
-
-  static com.google.protobuf.Descriptors.@Nullable MethodDescriptor protoOf(
-      MethodDescriptor<?, ?> method) {
-    return method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier supplier
-        ? supplier.getMethodDescriptor()
-        : null;
-  }
-
-  /** The type of the messages that the marshaller makes, if they can be read by descriptor. */
-  static Optional<Descriptor> requestOf(
-      MethodDescriptor<?, ?> method,
-      com.google.protobuf.Descriptors.@Nullable MethodDescriptor proto) {
-    if (method.getRequestMarshaller() instanceof MethodDescriptor.PrototypeMarshaller<?> marshaller
-        && marshaller.getMessagePrototype() != null) {
-      return marshaller.getMessagePrototype() instanceof Message message
-          ? Optional.of(message.getDescriptorForType())
-          : Optional.empty();
-    }
-    return proto == null ? Optional.empty() : Optional.of(proto.getInputType());
-  }
-
-  static Optional<KeyPath> markedKey(Descriptor request) {
-    List<KeyPath> found = new ArrayList<>();
-    search(request, List.of(), new HashSet<>(), found);
-    if (found.size() > 1) {
-      throw new IllegalArgumentException(
-          "more than one field is marked as key: "
-              + found.stream().map(KeyPath::dotted).collect(Collectors.joining(", ")));
-    }
-    return found.stream().findFirst();
   }
 
   /** Stops at the second: one is enough to refuse the schema. */

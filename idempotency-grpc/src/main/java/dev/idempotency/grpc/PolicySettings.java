@@ -1,82 +1,22 @@
 package dev.idempotency.grpc;
 
-import com.google.api.FieldInfo;
-import com.google.api.FieldInfoProto;
-import com.google.protobuf.DescriptorProtos.FieldOptions;
-import com.google.protobuf.DescriptorProtos.MethodOptions;
-import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
-import com.google.protobuf.DescriptorProtos.ServiceOptions;
-import com.google.protobuf.Descriptors.FieldDescriptor;
-import com.google.protobuf.Descriptors.MethodDescriptor;
-import com.google.protobuf.ExtensionRegistry;
-import com.google.protobuf.InvalidProtocolBufferException;
 import dev.idempotency.InDoubtPolicy;
-import dev.idempotency.v1.FieldPolicy;
 import dev.idempotency.v1.MethodPolicy;
-import dev.idempotency.v1.PolicyProto;
 import io.grpc.Status;
 import java.time.Duration;
 import java.util.List;
 
-/**
- * Reads the options of a .proto. They are parsed anew, because descriptors that were built at run
- * time carry extensions as unknown fields.
- */
-final class PolicyOptions {
+/** What an option of a .proto says, as settings. */
+final class PolicySettings {
 
-  private static final ExtensionRegistry REGISTRY = ExtensionRegistry.newInstance();
+  private PolicySettings() {}
 
-  static {
-    PolicyProto.registerAllExtensions(REGISTRY);
-    FieldInfoProto.registerAllExtensions(REGISTRY);
-  }
-
-  private PolicyOptions() {}
-
-  static boolean hasNoSideEffects(MethodDescriptor method) {
-    return method.getOptions().getIdempotencyLevel() == IdempotencyLevel.NO_SIDE_EFFECTS;
-  }
-
-  /** The method option. */
-  static MethodPolicy ofMethod(MethodDescriptor method) {
-    try {
-      return MethodOptions.parseFrom(method.getOptions().toByteString(), REGISTRY)
-          .getExtension(PolicyProto.method);
-    } catch (InvalidProtocolBufferException e) {
-      throw new IllegalArgumentException("options of " + method.getFullName() + " are damaged", e);
-    }
-  }
-
-  /** The option of the method's service. */
-  static MethodPolicy ofService(MethodDescriptor method) {
-    try {
-      return ServiceOptions.parseFrom(method.getService().getOptions().toByteString(), REGISTRY)
-          .getExtension(PolicyProto.service);
-    } catch (InvalidProtocolBufferException e) {
-      throw new IllegalArgumentException(
-          "options of " + method.getService().getFullName() + " are damaged", e);
-    }
-  }
-
-  static FieldPolicy ofField(FieldDescriptor field) {
-    return options(field).getExtension(PolicyProto.field);
-  }
-
-  static boolean isUuid4(FieldDescriptor field) {
-    return options(field).getExtension(FieldInfoProto.fieldInfo).getFormat()
-        == FieldInfo.Format.UUID4;
-  }
-
-  private static FieldOptions options(FieldDescriptor field) {
-    try {
-      return FieldOptions.parseFrom(field.getOptions().toByteString(), REGISTRY);
-    } catch (InvalidProtocolBufferException e) {
-      throw new IllegalArgumentException("options of " + field.getFullName() + " are damaged", e);
-    }
-  }
-
-  /** An option as settings. */
-  static MethodSettings settings(MethodPolicy policy) {
+  /**
+   * An option as settings.
+   *
+   * @throws IllegalArgumentException if it has a value that this version does not know
+   */
+  static MethodSettings of(MethodPolicy policy) {
     MethodSettings.Builder settings = MethodSettings.builder();
     switch (policy.getMode()) {
       case MODE_REQUIRED -> settings.mode(MethodSettings.Mode.REQUIRED);
