@@ -33,7 +33,8 @@ interface AttemptedCall<R> {
    * A call under way.
    *
    * @param answer completed by the transport; cancelling it ends the exchange
-   * @param timeout makes the failure of an exchange that takes too long, from what is known of it
+   * @param timeout makes the failure of an exchange that took too long, from what is known of it;
+   *     asked after the exchange was cancelled, because until then it may still be sent
    */
   record Sent<R>(CompletableFuture<R> answer, Supplier<Throwable> timeout) {}
 

@@ -160,8 +160,10 @@ record GrpcExchange<ReqT, RespT>(
   /**
    * A call that ends before its loop does: by its caller, or because the answer was not taken. The
    * key is in the cause.
+   *
+   * @param doubt whether it may have executed, whatever became of the attempts made here
    */
-  Status broken(Status status, boolean resumed) {
+  Status broken(Status status, boolean doubt) {
     if (safe() || outgoing.key().isEmpty()) {
       return status;
     }
@@ -170,7 +172,7 @@ record GrpcExchange<ReqT, RespT>(
     RetryListener.Stop stop = RetryListener.Stop.CANCELLED;
     Throwable cause = status.asRuntimeException();
     return status.withCause(
-        progress.nothingSent() && !resumed
+        !doubt && progress.nothingSent()
             ? new NotExecutedException(key, attempts, stop, cause)
             : new OutcomeUnknownException(
                 key, attempts, stop, keyExpires().orElse(null), null, cause));

@@ -56,6 +56,7 @@ record HttpExchange(
     try {
       return settings.time.await(sent.answer(), limit.toNanos());
     } catch (TimeoutException e) {
+      sent.answer().cancel(true);
       throw asThrown(sent.timeout().get());
     } catch (ExecutionException e) {
       throw asThrown(RetryLoop.unwrapped(e));

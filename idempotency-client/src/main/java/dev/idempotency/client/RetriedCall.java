@@ -78,6 +78,9 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
       return;
     }
     exchange = sent;
+    if (closed.get()) {
+      return;
+    }
     CompletableFuture<Attempt<GrpcReceived<RespT>>> attempts =
         RetryLoop.start(settings, sent, resumed(), callersLimit());
     loop = attempts;
@@ -114,14 +117,22 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
 
   @Override
   public void cancel(@Nullable String why, @Nullable Throwable cause) {
-    Status status =
-        Status.CANCELLED.withDescription(why == null ? "cancelled" : why).withCause(cause);
+    Listener<RespT> to = listener;
+    // From here on no attempt is begun, and no other end is delivered.
+    if (to == null || !closed.compareAndSet(false, true)) {
+      return;
+    }
     GrpcExchange<ReqT, RespT> started = exchange;
-    deliver(GrpcReceived.of(started == null ? status : started.broken(status, resumed())));
     CompletableFuture<?> running = loop;
     if (running != null) {
       running.cancel(true);
     }
+    Status status =
+        Status.CANCELLED.withDescription(why == null ? "cancelled" : why).withCause(cause);
+    // Asked after the attempt was cancelled, because until then it may still be sent. One that is
+    // just being begun by another thread is cancelled there, later than this.
+    boolean doubt = resumed() || running == null;
+    deliver(GrpcReceived.of(started == null ? status : started.broken(status, doubt)), to);
   }
 
   /** A listener that throws is told the end all the same, as by gRPC: a stub waits for it. */
@@ -142,12 +153,16 @@ final class RetriedCall<ReqT, RespT> extends ClientCall<ReqT, RespT> {
     to.onClose(received.status(), received.trailers());
   }
 
-  /** Once, and where the stub waits for it: a blocking stub sleeps until its executor has work. */
+  /** Once. */
   private void deliver(GrpcReceived<RespT> received) {
     Listener<RespT> to = listener;
-    if (to == null || !closed.compareAndSet(false, true)) {
-      return;
+    if (to != null && closed.compareAndSet(false, true)) {
+      deliver(received, to);
     }
+  }
+
+  /** Where the stub waits for it: a blocking stub sleeps until its executor has work. */
+  private void deliver(GrpcReceived<RespT> received, Listener<RespT> to) {
     target.context().removeListener(contextCancelled);
     Executor executor = target.options().getExecutor();
     Runnable handOver = () -> handOver(received, to);

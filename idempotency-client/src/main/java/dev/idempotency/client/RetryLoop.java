@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,10 +72,10 @@ final class RetryLoop<R> {
       after(attempts.notSent(number, e));
       return;
     }
-    CompletableFuture<R> sent = guarded(exchange.answer());
+    Ending<R> ending = new Ending<>(exchange);
+    CompletableFuture<R> sent = ending.future;
     waitFor(sent);
-    Future<?> timer =
-        settings.time.schedule(() -> sent.completeExceptionally(exchange.timeout().get()), limit);
+    Future<?> timer = settings.time.schedule(ending::timeOut, limit);
     var unused =
         sent.whenComplete(
             (value, failure) -> {
@@ -109,28 +110,6 @@ final class RetryLoop<R> {
     }
   }
 
-  /** A future that may be ended from here, and takes the exchange along. */
-  private static <R> CompletableFuture<R> guarded(CompletableFuture<R> transport) {
-    CompletableFuture<R> guarded = new CompletableFuture<>();
-    var unused =
-        transport.whenComplete(
-            (value, failure) -> {
-              if (failure != null) {
-                guarded.completeExceptionally(unwrapped(failure));
-              } else {
-                guarded.complete(value);
-              }
-            });
-    var unusedToo =
-        guarded.whenComplete(
-            (value, failure) -> {
-              if (failure != null) {
-                transport.cancel(true);
-              }
-            });
-    return guarded;
-  }
-
   static Throwable unwrapped(Throwable failure) {
     Throwable inner = failure;
     while ((inner instanceof CompletionException
@@ -139,5 +118,50 @@ final class RetryLoop<R> {
       inner = inner.getCause();
     }
     return inner;
+  }
+
+  /** The end of one exchange: its answer, its time-out, or the caller's, whichever is first. */
+  private static final class Ending<R> {
+    private final AttemptedCall.Sent<R> exchange;
+    private final AtomicBoolean decided = new AtomicBoolean();
+
+    /** May be ended from outside, and takes the exchange along. */
+    final CompletableFuture<R> future = new CompletableFuture<>();
+
+    Ending(AttemptedCall.Sent<R> exchange) {
+      this.exchange = exchange;
+      var unused = exchange.answer().whenComplete(this::answered);
+      var unusedToo =
+          future.whenComplete(
+              (value, failure) -> {
+                if (failure != null) {
+                  exchange.answer().cancel(true);
+                }
+              });
+    }
+
+    private void answered(@Nullable R value, @Nullable Throwable failure) {
+      if (!decided.compareAndSet(false, true)) {
+        return;
+      }
+      if (failure != null) {
+        future.completeExceptionally(unwrapped(failure));
+      } else {
+        future.complete(value);
+      }
+    }
+
+    /** Cancels first: what is known of the exchange before that may be out of date at once. */
+    void timeOut() {
+      if (!decided.compareAndSet(false, true)) {
+        return;
+      }
+      try {
+        exchange.answer().cancel(true);
+        future.completeExceptionally(exchange.timeout().get());
+      } catch (RuntimeException | Error e) {
+        future.completeExceptionally(e);
+      }
+    }
   }
 }

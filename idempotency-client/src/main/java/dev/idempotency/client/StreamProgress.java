@@ -1,10 +1,12 @@
 package dev.idempotency.client;
 
+import io.grpc.Attributes;
 import io.grpc.Channel;
 import io.grpc.ClientStreamTracer;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 
 /**
@@ -25,6 +27,7 @@ final class StreamProgress extends ClientStreamTracer.Factory {
           Pattern.DOTALL);
 
   private final Channel channel;
+  private final AtomicInteger onTransport = new AtomicInteger();
   private volatile boolean traced;
   private volatile boolean sent;
   private volatile boolean answered;
@@ -41,6 +44,21 @@ final class StreamProgress extends ClientStreamTracer.Factory {
     // By a retryPolicy of the channel: what is seen of the last stream says nothing of the others.
     retried |= info.getPreviousAttempts() > 0;
     return new ClientStreamTracer() {
+      private volatile boolean created;
+
+      @Override
+      public void streamCreated(Attributes transport, Metadata sentHeaders) {
+        created = true;
+        onTransport.incrementAndGet();
+      }
+
+      @Override
+      public void streamClosed(Status status) {
+        if (created) {
+          onTransport.decrementAndGet();
+        }
+      }
+
       @Override
       public void outboundHeaders() {
         sent = true;
@@ -58,10 +76,14 @@ final class StreamProgress extends ClientStreamTracer.Factory {
     };
   }
 
-  /** Whether surely nothing left this machine. */
+  /**
+   * Whether surely nothing left this machine, and nothing will: to be asked of an attempt that has
+   * ended or was cancelled. A transport says late that it wrote the headers, when the server may
+   * have acted on them; so of a stream that a transport has, nothing is sure before it is closed.
+   */
   boolean nothingSent() {
     // A foreign channel may trace nothing; grpc-java's own does for every stream that it makes.
-    return !sent && !answered && (traced || isOfGrpcJava());
+    return onTransport.get() == 0 && !sent && !answered && (traced || isOfGrpcJava());
   }
 
   private boolean isOfGrpcJava() {
