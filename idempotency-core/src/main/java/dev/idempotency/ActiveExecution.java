@@ -91,8 +91,18 @@ final class ActiveExecution implements OwnedExecution {
 
   @Override
   public Completion complete(Outcome outcome) {
+    return complete(outcome, ttl());
+  }
+
+  @Override
+  public Completion complete(Outcome outcome, Duration keptFor) {
     Objects.requireNonNull(outcome, "outcome");
-    return end(Ending.COMPLETE, () -> recorder.record(outcome, Optional.empty()));
+    if (keptFor.isZero() || keptFor.isNegative()) {
+      throw new IllegalArgumentException("keptFor must be above zero, but is " + keptFor);
+    }
+    // What this owner refused, the one before may have executed: that must stay known.
+    Duration kept = takenOver || keptFor.compareTo(ttl()) > 0 ? ttl() : keptFor;
+    return end(Ending.COMPLETE, () -> recorder.record(outcome, kept, Optional.empty()));
   }
 
   @Override
@@ -150,7 +160,7 @@ final class ActiveExecution implements OwnedExecution {
                 new OutcomeResolver.Unresolved(
                     key(), fingerprint(), fence(), attempt(), Duration.ZERO));
     if (resolution instanceof OutcomeResolver.Resolution.Completed completed) {
-      return recorder.record(completed.outcome(), Optional.of(completed.outcome()));
+      return recorder.record(completed.outcome(), ttl(), Optional.of(completed.outcome()));
     }
     if (resolution instanceof OutcomeResolver.Resolution.NotExecuted) {
       return free();
@@ -166,7 +176,7 @@ final class ActiveExecution implements OwnedExecution {
     return switch (applied) {
       case HOLD -> abandon();
       case RELEASE -> free();
-      case RECORD -> recorder.record(observed.orElseThrow(), Optional.empty());
+      case RECORD -> recorder.record(observed.orElseThrow(), ttl(), Optional.empty());
     };
   }
 

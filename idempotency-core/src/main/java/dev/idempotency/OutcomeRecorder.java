@@ -28,27 +28,29 @@ final class OutcomeRecorder {
   /**
    * Stores an outcome; if the store does not take it, it waits in the backlog.
    *
+   * @param keptFor how long its record lives
    * @param authoritative what the caller gets instead of its own answer
    */
-  Completion record(Outcome outcome, Optional<Outcome> authoritative) {
+  Completion record(Outcome outcome, Duration keptFor, Optional<Outcome> authoritative) {
     Outcome kept =
         outcome.size() <= engine.config().maxOutcomeBytes() ? outcome : withoutResult(outcome);
     Completion completion;
     try {
-      completion = completion(store(kept), authoritative);
+      completion = completion(store(kept, keptFor), authoritative);
     } catch (StoreException e) {
-      return unrecorded(kept, e, authoritative);
+      return unrecorded(kept, keptFor, e, authoritative);
     } catch (Error e) {
       // As for a defect above.
       held.letGo();
-      engine.backlog().addOutcome(pending(kept));
+      engine.backlog().addOutcome(pending(kept, keptFor));
       throw e;
     }
     engine.listener().tell(listener -> listener.onCompletion(key(), completion.status()));
     return completion;
   }
 
-  private Completion unrecorded(Outcome kept, StoreException e, Optional<Outcome> authoritative) {
+  private Completion unrecorded(
+      Outcome kept, Duration keptFor, StoreException e, Optional<Outcome> authoritative) {
     EngineLog.unrecorded(held.lease(), e);
     engine.listener().tell(listener -> listener.onUnrecorded(key(), e));
     if (e.isUnreadableRecord()) {
@@ -59,7 +61,7 @@ final class OutcomeRecorder {
         // key would be in flight until its TTL.
         held.letGo();
       }
-      engine.backlog().addOutcome(pending(kept));
+      engine.backlog().addOutcome(pending(kept, keptFor));
     }
     return new Completion(Completion.Status.UNRECORDED, authoritative);
   }
@@ -69,18 +71,18 @@ final class OutcomeRecorder {
   }
 
   /** As it may wait: a tombstone, which still prevents a second run, where there is no room. */
-  private PendingOutcome pending(Outcome outcome) {
+  private PendingOutcome pending(Outcome outcome, Duration keptFor) {
     MemoryReservation memory =
         engine.config().memory().reserve(MemoryBudget.Kind.OUTCOMES, key().scope());
     if (outcome.isTombstone() || memory.grow(outcome.size()).isGranted()) {
-      return new PendingOutcome(outcome, memory);
+      return new PendingOutcome(outcome, keptFor, memory);
     }
     EngineLog.resultNotKept(held.lease(), outcome.size());
-    return new PendingOutcome(withoutResult(outcome), memory);
+    return new PendingOutcome(withoutResult(outcome), keptFor, memory);
   }
 
-  private CompleteResult store(Outcome outcome) {
-    CompleteResult result = engine.store().complete(held.lease(), outcome);
+  private CompleteResult store(Outcome outcome, Duration keptFor) {
+    CompleteResult result = engine.store().complete(held.lease().withTtl(keptFor), outcome);
     held.letGo();
     engine.waiters().wake(key());
     return result;
@@ -138,11 +140,13 @@ final class OutcomeRecorder {
   private final class PendingOutcome implements PendingWrite {
 
     private final Outcome outcome;
+    private final Duration keptFor;
     private final MemoryReservation memory;
     private final long giveUpAtNanos = engine.now() + held.lease().ttl().toNanos();
 
-    PendingOutcome(Outcome outcome, MemoryReservation memory) {
+    PendingOutcome(Outcome outcome, Duration keptFor, MemoryReservation memory) {
       this.outcome = outcome;
+      this.keptFor = keptFor;
       this.memory = memory;
     }
 
@@ -153,7 +157,7 @@ final class OutcomeRecorder {
 
     @Override
     public boolean attempt() {
-      CompleteResult result = store(outcome);
+      CompleteResult result = store(outcome, keptFor);
       Completion.Status status =
           result instanceof CompleteResult.FencedOff
               ? Completion.Status.FENCED_OFF

@@ -1,6 +1,7 @@
 package dev.idempotency;
 
 import dev.idempotency.store.Outcome;
+import java.time.Duration;
 
 /**
  * The execution that {@link Decision.Proceed} hands to its one owner, who must end it.
@@ -18,6 +19,17 @@ public interface OwnedExecution extends Execution {
    * @param outcome is what every retry gets
    */
   Completion complete(Outcome outcome);
+
+  /**
+   * As {@link #complete(Outcome)}, with a record that lives shorter than {@link #ttl()}: for a
+   * refusal that need not be kept as long as a result. After it, the key is fresh.
+   *
+   * @param outcome is what every retry gets until then
+   * @param keptFor how long the record lives after it was written, above zero; more than {@link
+   *     #ttl()} counts as that, and so does anything after a takeover, because the owner before may
+   *     have executed
+   */
+  Completion complete(Outcome outcome, Duration keptFor);
 
   /**
    * Ends the execution as one in which surely nothing was executed: a retry may run. After a

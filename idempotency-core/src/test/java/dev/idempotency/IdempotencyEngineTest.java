@@ -570,4 +570,41 @@ class IdempotencyEngineTest extends EngineFixture {
     assertThatThrownBy(() -> config().maxWaiters(0)).hasMessageContaining("maxWaiters");
     assertThatThrownBy(() -> config().retryAfter(Duration.ZERO)).hasMessageContaining("retryAfter");
   }
+
+  @Test
+  void aRefusalIsReplayedForItsOwnTimeAndThenTheKeyIsFresh() {
+    IdempotencyEngine engine = engine(config());
+    proceed(engine.begin(TRANSFER)).complete(FAILURE, Duration.ofMinutes(10));
+    clock.advance(Duration.ofMinutes(9));
+    assertReplays(engine.begin(TRANSFER), FAILURE);
+
+    clock.advance(Duration.ofMinutes(2));
+
+    proceed(engine.begin(TRANSFER)).complete(OUTCOME, TTL.multipliedBy(2));
+    clock.advance(TTL.minusMinutes(1));
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
+    clock.advance(Duration.ofMinutes(2));
+    proceed(engine.begin(TRANSFER)).release();
+  }
+
+  @Test
+  void aRefusalAfterATakeoverIsKeptAsLongAsAResult() {
+    IdempotencyEngine engine = engine(config().abandoned(AbandonedPolicy.REEXECUTE));
+    vanishedOwner();
+
+    proceed(engine.begin(TRANSFER)).complete(FAILURE, Duration.ofMinutes(10));
+
+    clock.advance(TTL.minusMinutes(1));
+    assertReplays(engine.begin(TRANSFER), FAILURE);
+  }
+
+  @Test
+  void aRecordLivesLongerThanNothing() {
+    OwnedExecution execution = proceed(engine(config()).begin(TRANSFER));
+
+    assertThatThrownBy(() -> execution.complete(OUTCOME, Duration.ZERO))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("keptFor must be above zero");
+    execution.release();
+  }
 }

@@ -86,6 +86,21 @@ class PendingWritesTest extends EngineFixture {
   }
 
   @Test
+  void aRefusalThatWaitedForTheStoreStillLivesShorterThanAResult() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    execution.complete(FAILURE, Duration.ofMinutes(10));
+
+    store.fault = FlakyStore.Fault.NONE;
+    threads.advance(Duration.ofSeconds(10));
+
+    assertReplays(engine.begin(TRANSFER), FAILURE);
+    threads.advance(Duration.ofMinutes(10));
+    proceed(engine.begin(TRANSFER)).release();
+  }
+
+  @Test
   void outcomesAreStoredBeforeReleases() {
     IdempotencyEngine engine = engine(config());
     OwnedExecution execution = proceed(engine.begin(TRANSFER));

@@ -95,8 +95,8 @@ public interface IdempotencyStore extends AutoCloseable {
   }
 
   /**
-   * Stores the outcome for the lease's TTL from now. Works also when the lease is over, as long as
-   * nobody took the key over.
+   * Stores the outcome for the TTL of the given lease from now, which may be shorter than that of
+   * the claim. Works also when the lease is over, as long as nobody took the key over.
    */
   CompleteResult complete(Lease lease, Outcome outcome);
 

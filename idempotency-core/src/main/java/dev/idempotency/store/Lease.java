@@ -54,6 +54,11 @@ public record Lease(
     return new Lease(key, token, given, count, fingerprint, duration, ttl, deadlineNanos);
   }
 
+  /** This lease, for a record that lives for {@code shorter} than the claim asked for. */
+  public Lease withTtl(Duration shorter) {
+    return new Lease(key, token, fence, attempt, fingerprint, duration, shorter, deadlineNanos);
+  }
+
   private static long deadline(Duration lease, long sentNanos) {
     long nanos = lease.toNanos();
     return sentNanos + nanos - nanos / MARGIN_DIVISOR;

@@ -115,7 +115,10 @@ record AnswerDelivery<ReqT, RespT>(
   private Optional<Completion> store(
       OwnedExecution execution, Ending ending, RecordedAnswer answer) {
     return switch (ending) {
-      case RECORD -> Optional.of(execution.complete(outcome(execution, answer)));
+      case RECORD ->
+          Optional.of(
+              execution.complete(
+                  outcome(execution, answer), plan.keptFor(answer.status(), execution.ttl())));
       case IN_DOUBT -> Optional.of(execution.inDoubt(outcome(execution, answer)));
       case RELEASE -> {
         execution.release();

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param keyRequired whether a call without a key is refused
  * @param reader finds key and content in its requests
  * @param ttl of records; empty for the engine's
+ * @param refusalTtl of the records of refusals; empty for the TTL
  * @param lease of claims; empty for the engine's
  * @param maxWait for a key in flight; zero to reject at once
  * @param inDoubt what an end in doubt does; empty for the engine's
@@ -25,6 +26,7 @@ record MethodPlan<ReqT>(
     boolean keyRequired,
     RequestReader<ReqT> reader,
     Optional<Duration> ttl,
+    Optional<Duration> refusalTtl,
     Optional<Duration> lease,
     Duration maxWait,
     Optional<InDoubtPolicy> inDoubt,
@@ -34,6 +36,15 @@ record MethodPlan<ReqT>(
 
   Ending endingOf(Status.Code code) {
     return endings.getOrDefault(code, Ending.IN_DOUBT);
+  }
+
+  /**
+   * How long the record of an answer lives.
+   *
+   * @param ttl of an execution's result
+   */
+  Duration keptFor(Status status, Duration ttl) {
+    return status.isOk() ? ttl : refusalTtl.orElse(ttl);
   }
 
   <RespT> RecordedMessages<RespT> newMessages(long maxBytes) {

@@ -116,6 +116,13 @@ record MethodPlanner(
     Duration ttl = settings.ttl().orElse(engine.ttl());
     // The engine's own bounds: what it would refuse at every call is refused here.
     var unused = IdempotencyConfig.builder().ttl(ttl).lease(lease).build();
+    if (settings.refusalTtl().filter(refusal -> refusal.compareTo(lease) <= 0).isPresent()) {
+      throw new IllegalArgumentException(
+          "refusal_ttl must be longer than the lease, but "
+              + settings.refusalTtl().get()
+              + " <= "
+              + lease);
+    }
     boolean waits =
         settings.inFlight().orElse(MethodSettings.InFlight.WAIT) == MethodSettings.InFlight.WAIT;
     Duration maxWait = waits ? settings.maxWait().orElseThrow() : Duration.ZERO;
@@ -133,6 +140,7 @@ record MethodPlanner(
         mode == MethodSettings.Mode.REQUIRED,
         reader,
         settings.ttl(),
+        settings.refusalTtl(),
         settings.lease(),
         maxWait,
         settings.inDoubt(),
@@ -187,6 +195,7 @@ record MethodPlanner(
         || said.keyField().isPresent()
         || said.keyExtractor().isPresent()
         || said.ttl().isPresent()
+        || said.refusalTtl().isPresent()
         || said.lease().isPresent()
         || said.inFlight().isPresent()
         || said.maxWait().isPresent()

@@ -59,6 +59,10 @@ public final class MethodSettings {
     return Optional.ofNullable(values.ttl);
   }
 
+  Optional<Duration> refusalTtl() {
+    return Optional.ofNullable(values.refusalTtl);
+  }
+
   Optional<Duration> lease() {
     return Optional.ofNullable(values.lease);
   }
@@ -97,6 +101,7 @@ public final class MethodSettings {
       both.keyExtractor = values.keyExtractor;
     }
     ttl().ifPresent(both::ttl);
+    refusalTtl().ifPresent(both::refusalTtl);
     lease().ifPresent(both::lease);
     inFlight().ifPresent(both::inFlight);
     if (inFlight().equals(Optional.of(InFlight.REJECT))) {
@@ -118,6 +123,7 @@ public final class MethodSettings {
     private @Nullable String keyField;
     private @Nullable KeyExtractor<?> keyExtractor;
     private @Nullable Duration ttl;
+    private @Nullable Duration refusalTtl;
     private @Nullable Duration lease;
     private @Nullable InFlight inFlight;
     private @Nullable Duration maxWait;
@@ -133,6 +139,7 @@ public final class MethodSettings {
       keyField = other.keyField;
       keyExtractor = other.keyExtractor;
       ttl = other.ttl;
+      refusalTtl = other.refusalTtl;
       lease = other.lease;
       inFlight = other.inFlight;
       maxWait = other.maxWait;
@@ -172,6 +179,16 @@ public final class MethodSettings {
      */
     public Builder ttl(Duration duration) {
       this.ttl = duration;
+      return this;
+    }
+
+    /**
+     * How long the record of a refusal lives: a recorded answer with another code than OK. After
+     * it, the key is fresh, and a retry runs. Default the TTL; longer than the lease; more than the
+     * TTL counts as that.
+     */
+    public Builder refusalTtl(Duration duration) {
+      this.refusalTtl = duration;
       return this;
     }
 

@@ -44,6 +44,9 @@ final class PolicySettings {
     if (policy.hasTtl()) {
       settings.ttl(duration(policy.getTtl()));
     }
+    if (policy.hasRefusalTtl()) {
+      settings.refusalTtl(duration(policy.getRefusalTtl()));
+    }
     if (policy.hasLease()) {
       settings.lease(duration(policy.getLease()));
     }

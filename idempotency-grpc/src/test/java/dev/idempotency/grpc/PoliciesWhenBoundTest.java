@@ -94,6 +94,11 @@ class PoliciesWhenBoundTest {
     assertThatThrownBy(
             () -> bind(PAY, settings().lease(Duration.ofSeconds(9)).ttl(Duration.ofSeconds(9))))
         .hasMessageContaining("ttl must be longer than the lease");
+    assertThatThrownBy(
+            () ->
+                bind(
+                    PAY, settings().lease(Duration.ofSeconds(9)).refusalTtl(Duration.ofSeconds(9))))
+        .hasMessageContaining("refusal_ttl must be longer than the lease");
   }
 
   @Test

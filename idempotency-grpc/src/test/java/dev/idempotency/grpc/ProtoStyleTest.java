@@ -75,7 +75,8 @@ class ProtoStyleTest {
                 Map.entry("record_codes", 8),
                 Map.entry("release_codes", 9),
                 Map.entry("in_doubt_codes", 10),
-                Map.entry("max_stream_messages", 11)));
+                Map.entry("max_stream_messages", 11),
+                Map.entry("refusal_ttl", 12)));
     assertThat(numbers(POLICY.findMessageTypeByName("FieldPolicy")))
         .isEqualTo(Map.of("key", 1, "fingerprint", 2));
   }

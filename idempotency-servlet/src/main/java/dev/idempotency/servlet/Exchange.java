@@ -62,18 +62,18 @@ final class Exchange {
   Exchange(
       FilterSettings settings,
       Host host,
-      Endings endings,
+      RoutePolicy.Values policy,
       KeyedRequest request,
       BufferedResponse response,
       OwnedExecution execution,
       Instant expiresAt) {
     this.settings = settings;
-    this.endings = endings;
+    this.endings = policy.endings();
     this.answers = new Answers(settings, request);
     this.host = host;
     this.request = request;
     this.response = response;
-    this.execution = new HandlerExecution(execution);
+    this.execution = new HandlerExecution(execution, policy.refusalTtl());
     this.expiresAt = expiresAt;
     response.body().onOverflow(this::overflow);
     request.belongsTo(this);
@@ -218,7 +218,8 @@ final class Exchange {
   /** Says until when the answer is kept. */
   private void markOwn(HandlerExecution.Ended ended) {
     if (ended.recorded()) {
-      answers.expires(response.behind(), expiresAt);
+      Duration shorterBy = execution.ttl().minus(execution.keptFor(response.getStatus()));
+      answers.expires(response.behind(), expiresAt.minus(shorterBy));
     }
   }
 
@@ -289,7 +290,7 @@ final class Exchange {
       throw e;
     }
     try {
-      return execution.endWith(ending(), outcome);
+      return execution.endWith(ending(), response.getStatus(), outcome);
     } finally {
       response.body().recorded();
     }
@@ -385,7 +386,7 @@ final class Exchange {
   }
 
   private void sendUnheld() throws IOException {
-    HandlerExecution.Ended ended = execution.endWith(ending(), statusOnly());
+    HandlerExecution.Ended ended = execution.endWith(ending(), response.getStatus(), statusOnly());
     if (sentInstead(ended)) {
       response.body().ignoreMore();
       return;

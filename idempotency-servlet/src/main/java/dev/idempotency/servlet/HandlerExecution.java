@@ -15,10 +15,18 @@ import java.util.Optional;
 final class HandlerExecution implements HttpExecution {
 
   private final OwnedExecution execution;
+  private final Duration refusalTtl;
   private Optional<Ended> ended = Optional.empty();
 
-  HandlerExecution(OwnedExecution execution) {
+  /**
+   * An execution that has not ended.
+   *
+   * @param refusalTtl how long the record of a refusal lives; no longer than that of a result
+   */
+  HandlerExecution(OwnedExecution execution, Optional<Duration> refusalTtl) {
     this.execution = execution;
+    Duration ttl = execution.ttl();
+    this.refusalTtl = refusalTtl.filter(shorter -> shorter.compareTo(ttl) < 0).orElse(ttl);
   }
 
   /**
@@ -95,7 +103,7 @@ final class HandlerExecution implements HttpExecution {
   @Override
   public synchronized void complete(RecordedResponse response) {
     Outcome outcome = response.toOutcome();
-    Completion completion = execution.complete(outcome);
+    Completion completion = execution.complete(outcome, keptFor(response.status()));
     boolean lost = completion.status() == Completion.Status.FENCED_OFF;
     ended =
         Optional.of(
@@ -112,17 +120,26 @@ final class HandlerExecution implements HttpExecution {
     ended = Optional.of(Ended.with(new Completion(Completion.Status.RELEASED, Optional.empty())));
   }
 
+  /** How long the record of an answer with this status lives. */
+  Duration keptFor(int status) {
+    return status >= 400 && status < 500 ? refusalTtl : execution.ttl();
+  }
+
   private void remember(Completion completion) {
     ended = Optional.of(Ended.with(completion));
   }
 
-  /** Ends it by the meaning of its status, unless the handler has. */
-  synchronized Ended endWith(Ending ending, Outcome outcome) {
+  /**
+   * Ends it by the meaning of its status, unless the handler has.
+   *
+   * @param status of the outcome
+   */
+  synchronized Ended endWith(Ending ending, int status, Outcome outcome) {
     if (ended.isPresent()) {
       return ended.get();
     }
     switch (ending) {
-      case RECORDED -> remember(execution.complete(outcome));
+      case RECORDED -> remember(execution.complete(outcome, keptFor(status)));
       case RELEASED -> release();
       case IN_DOUBT -> remember(execution.inDoubt(outcome));
     }

@@ -362,6 +362,13 @@ public final class IdempotencyFilterBuilder {
         .lateKeys(engine.config().lateKeys())
         .clockSkew(engine.config().clockSkew())
         .build();
+    if (policy.refusalTtl().filter(refusal -> refusal.compareTo(lease) <= 0).isPresent()) {
+      throw new IllegalArgumentException(
+          "refusalTtl must be longer than the lease, but "
+              + policy.refusalTtl().get()
+              + " <= "
+              + lease);
+    }
     int outcome = engine.config().maxOutcomeBytes();
     long needed = policy.maxResponseBytes().orElse(0) + (long) RoutePolicy.Values.HEAD_BYTES;
     if (policy.maxResponseBytes().isPresent() && needed > outcome) {

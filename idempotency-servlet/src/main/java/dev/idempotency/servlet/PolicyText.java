@@ -51,6 +51,7 @@ final class PolicyText {
   private static RoutePolicy with(RoutePolicy policy, String name, String value) {
     return switch (name) {
       case "ttl" -> policy.ttl(duration(name, value));
+      case "refusalTtl" -> policy.refusalTtl(duration(name, value));
       case "lease" -> policy.lease(duration(name, value));
       case "inDoubt" -> policy.inDoubt(inDoubt(value));
       case "maxWait" ->
@@ -68,8 +69,8 @@ final class PolicyText {
           throw new IllegalArgumentException(
               "\""
                   + name
-                  + "\" is not known; there are ttl, lease, inDoubt, maxWait, maxRequest,"
-                  + " maxResponse, recordStatuses, releaseStatuses, inDoubtStatuses,"
+                  + "\" is not known; there are ttl, refusalTtl, lease, inDoubt, maxWait,"
+                  + " maxRequest, maxResponse, recordStatuses, releaseStatuses, inDoubtStatuses,"
                   + " keepNoStore and notExecuted, each as name=value");
     };
   }

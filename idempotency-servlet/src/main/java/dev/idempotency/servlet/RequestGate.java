@@ -253,7 +253,7 @@ final class RequestGate {
       new WaitingRequest(
               settings,
               host,
-              policy.endings(),
+              policy,
               request,
               response,
               deciding,
@@ -296,13 +296,7 @@ final class RequestGate {
     try {
       exchange =
           new Exchange(
-              settings,
-              host,
-              policy.endings(),
-              request,
-              response,
-              proceed.execution(),
-              proceed.expiresAt());
+              settings, host, policy, request, response, proceed.execution(), proceed.expiresAt());
       IdempotencyFilter.attach(exchange);
       return exchange;
     } catch (RuntimeException | Error e) {

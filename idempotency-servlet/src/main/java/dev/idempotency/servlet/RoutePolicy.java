@@ -38,6 +38,7 @@ public final class RoutePolicy {
               Optional.empty(),
               Optional.empty(),
               Optional.empty(),
+              Optional.empty(),
               DEFAULT_MAX_WAIT,
               DEFAULT_MAX_BYTES,
               OptionalInt.empty(),
@@ -71,6 +72,16 @@ public final class RoutePolicy {
   /** How long a record lives; must be longer than the lease. */
   public RoutePolicy ttl(Duration ttl) {
     return with(draft -> draft.ttl = Optional.of(ttl));
+  }
+
+  /**
+   * How long the record of a refusal lives: a recorded answer with a status of 400 to 499. After
+   * it, the key is fresh, and a retry runs. The default is the TTL.
+   *
+   * @param ttl longer than the lease; more than the TTL counts as that
+   */
+  public RoutePolicy refusalTtl(Duration ttl) {
+    return with(draft -> draft.refusalTtl = Optional.of(ttl));
   }
 
   /** How long an ownership lasts unless renewed; 100 ms to 1 h. */
@@ -208,6 +219,7 @@ public final class RoutePolicy {
   private static final class Draft {
     private KeyUse keyUse;
     private Optional<Duration> ttl;
+    private Optional<Duration> refusalTtl;
     private Optional<Duration> lease;
     private Optional<InDoubtPolicy> inDoubt;
     private Duration maxWait;
@@ -218,6 +230,7 @@ public final class RoutePolicy {
     Draft(Values values) {
       keyUse = values.keyUse;
       ttl = values.ttl;
+      refusalTtl = values.refusalTtl;
       lease = values.lease;
       inDoubt = values.inDoubt;
       maxWait = values.maxWait;
@@ -228,19 +241,29 @@ public final class RoutePolicy {
 
     Values values() {
       return new Values(
-          keyUse, ttl, lease, inDoubt, maxWait, maxRequestBytes, maxResponseBytes, endings);
+          keyUse,
+          ttl,
+          refusalTtl,
+          lease,
+          inDoubt,
+          maxWait,
+          maxRequestBytes,
+          maxResponseBytes,
+          endings);
     }
   }
 
   /**
    * The settings of one route.
    *
+   * @param refusalTtl empty for the TTL
    * @param maxWait zero to reject at once
    * @param maxResponseBytes empty for what fits
    */
   record Values(
       KeyUse keyUse,
       Optional<Duration> ttl,
+      Optional<Duration> refusalTtl,
       Optional<Duration> lease,
       Optional<InDoubtPolicy> inDoubt,
       Duration maxWait,

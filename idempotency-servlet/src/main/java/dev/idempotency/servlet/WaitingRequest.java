@@ -34,7 +34,7 @@ final class WaitingRequest implements AsyncListener {
 
   private final FilterSettings settings;
   private final Host host;
-  private final Endings endings;
+  private final RoutePolicy.Values policy;
   private final KeyedRequest request;
   private final BufferedResponse response;
   private final CompletableFuture<Decision> wait;
@@ -45,14 +45,14 @@ final class WaitingRequest implements AsyncListener {
   WaitingRequest(
       FilterSettings settings,
       Host host,
-      Endings endings,
+      RoutePolicy.Values policy,
       KeyedRequest request,
       BufferedResponse response,
       CompletableFuture<Decision> wait,
       Refusal refusal) {
     this.settings = settings;
     this.host = host;
-    this.endings = endings;
+    this.policy = policy;
     this.request = request;
     this.response = response;
     this.wait = wait;
@@ -94,7 +94,7 @@ final class WaitingRequest implements AsyncListener {
             new Exchange(
                 settings,
                 host,
-                endings,
+                policy,
                 request,
                 response,
                 proceed.execution(),

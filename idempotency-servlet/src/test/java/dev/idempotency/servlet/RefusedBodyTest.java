@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyEngine;
+import dev.idempotency.MemoryBudget;
+import dev.idempotency.MemoryReservation;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import jakarta.servlet.Filter;
 import jakarta.servlet.ServletInputStream;
@@ -15,6 +17,8 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.Socket;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -127,6 +131,31 @@ class RefusedBodyTest {
     send("Content-Length: 5\r\n\r\n");
 
     assertThat(answer()).startsWith("HTTP/1.1 400").contains("Connection: close");
+  }
+
+  /** The whole answer, although JDK 17's HttpClient would not show it. */
+  @Test
+  void bodyThatWaitsForContinueAndFindsNoMemoryIsAnsweredWholeAndNotAskedFor() throws Exception {
+    MemoryBudget memory = engine.config().memory();
+    List<MemoryReservation> held = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      MemoryReservation reservation =
+          memory.reserve(MemoryBudget.Kind.REQUESTS, "somebody else " + i);
+      held.add(reservation);
+      for (long part = memory.bytes(); part > 0; part /= 2) {
+        boolean unused = reservation.grow(part).isGranted();
+      }
+    }
+    send("POST /app/keyed HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n");
+    send("Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
+
+    assertThat(answer())
+        .startsWith("HTTP/1.1 503")
+        .contains("Connection: close")
+        .endsWith("}")
+        .contains("bodies-full");
+    assertThat(answers.read()).isEqualTo(-1);
+    held.forEach(MemoryReservation::close);
   }
 
   private void send(String text) throws IOException {

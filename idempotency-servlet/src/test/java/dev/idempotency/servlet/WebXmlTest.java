@@ -157,7 +157,7 @@ class WebXmlTest {
                 "engine", "theirs",
                 "scope", "header X-Tenant",
                 "everyRoute",
-                    "required ttl=2d lease=1m maxWait=250ms maxResponse=64KiB"
+                    "required ttl=2d refusalTtl=1h lease=1m maxWait=250ms maxResponse=64KiB"
                         + " releaseStatuses=404,409 notExecuted=java.lang.SecurityException",
                 "methods", "PUT DELETE",
                 "keyHeaders", "Request-Id X-Request-Id",
@@ -170,6 +170,7 @@ class WebXmlTest {
     RoutePolicy.Values policy = settings.routes().policyOf(put);
     assertThat(policy.keyUse()).isEqualTo(RoutePolicy.KeyUse.REQUIRED);
     assertThat(policy.ttl()).contains(Duration.ofDays(2));
+    assertThat(policy.refusalTtl()).contains(Duration.ofHours(1));
     assertThat(policy.lease()).contains(Duration.ofMinutes(1));
     assertThat(policy.maxWait()).isEqualTo(Duration.ofMillis(250));
     assertThat(policy.maxResponseBytes()).hasValue(64 * 1024);
@@ -194,7 +195,8 @@ class WebXmlTest {
         "routes    | POST /a off;PO(ST /a off | line 2 (PO(ST /a off): method must be",
         "routes    | GET /a required | GET is safe to repeat",
         "routes    | POST /a required ttl=1 | ttl must be a number with ms, s, m, h or d",
-        "routes    | POST /a required tll=1s | \"tll\" is not known; there are ttl, lease,",
+        "routes    | POST /a required tll=1s | \"tll\" is not known; there are ttl, refusalTtl,",
+        "routes    | POST /a required refusalTtl=30s | refusalTtl must be longer than the lease",
         "routes    | POST /a required ttl=1h ttl=2h | ttl is there twice",
         "routes    | POST /a required recordStatuses=4xx | recordStatuses must be statuses",
         "routes    | POST /a off recordStatuses=404 releaseStatuses=404 | status 404 can have one",

@@ -147,6 +147,20 @@ public abstract class IdempotencyStoreContract {
   }
 
   @Test
+  public void anOutcomeLivesAsLongAsTheLeaseThatCompletesIt() {
+    Duration shorter = TTL.dividedBy(3);
+    Lease lease = acquire();
+
+    assertThat(store().complete(lease.withTtl(shorter), OUTCOME))
+        .isEqualTo(new CompleteResult.Recorded());
+
+    assertThat(store().claim(request()))
+        .isInstanceOfSatisfying(
+            StoredRecord.Completed.class,
+            completed -> assertThat(completed.ttl()).isEqualTo(shorter));
+  }
+
+  @Test
   public void emptyLargeAndTombstoneOutcomesAreKept() {
     byte[] large = "0123456789".repeat(30_000).getBytes(UTF_8);
     for (Outcome outcome :

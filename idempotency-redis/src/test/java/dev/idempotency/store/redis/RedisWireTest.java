@@ -133,6 +133,16 @@ class RedisWireTest {
   }
 
   @Test
+  void anOutcomeLivesForTheTtlThatItsCompletionNames() {
+    try (RedisIdempotencyStore store = store().build()) {
+      store.complete(acquire(store).withTtl(Duration.ofMinutes(10)), outcome("refused"));
+
+      assertThat(direct.pttl(KEYS.redisKey(key)))
+          .isBetween(Duration.ofMinutes(9).toMillis(), Duration.ofMinutes(10).toMillis());
+    }
+  }
+
+  @Test
   void outcomesFromOneKibibyteUpAreDeflated() {
     try (RedisIdempotencyStore store = store().build()) {
       store.complete(acquire(store), outcome("a".repeat(10_000)));
