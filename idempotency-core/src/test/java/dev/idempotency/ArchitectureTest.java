@@ -5,20 +5,13 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
-import java.nio.file.Path;
-import java.time.Clock;
-import java.time.Instant;
+import dev.idempotency.testing.Architecture;
 import org.junit.jupiter.api.Test;
 
 /** The walls of the core: what each package may use. */
 class ArchitectureTest {
 
-  private static final JavaClasses CORE =
-      new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .importPath(Path.of("target/classes"));
+  private static final JavaClasses CORE = Architecture.ofThisModule();
 
   @Test
   void theEngineUsesOnlyTheJdkAndTheStoreSpi() {
@@ -77,18 +70,6 @@ class ArchitectureTest {
 
   @Test
   void onlyOneClassReadsTheMachinesClocks() {
-    noClasses()
-        .that()
-        .doNotHaveFullyQualifiedName("dev.idempotency.store.SystemTimeSource")
-        .should()
-        .callMethod(System.class, "nanoTime")
-        .orShould()
-        .callMethod(System.class, "currentTimeMillis")
-        .orShould()
-        .callMethod(Instant.class, "now")
-        .orShould()
-        .dependOnClassesThat()
-        .areAssignableTo(Clock.class)
-        .check(CORE);
+    Architecture.noClocksBut("dev.idempotency.store.SystemTimeSource").check(CORE);
   }
 }

@@ -5,17 +5,13 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyP
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
+import dev.idempotency.testing.Architecture;
 import org.junit.jupiter.api.Test;
 
 /** What is optional is used only by the classes that are named for it. */
 class ArchitectureTest {
 
-  private static final JavaClasses OURS =
-      new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .importPackages("dev.idempotency.client");
+  private static final JavaClasses OURS = Architecture.ofThisModule();
 
   @Test
   void withoutGrpcAndMicrometerTheHttpHalfIsComplete() {

@@ -7,20 +7,16 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyP
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.testing.Architecture;
 import org.junit.jupiter.api.Test;
 
 /** The adapter knows the engine and three values, and no store. */
 class ArchitectureTest {
 
-  private static final JavaClasses OURS =
-      new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .importPackages("dev.idempotency.grpc");
+  private static final JavaClasses OURS = Architecture.ofThisModule();
 
   @Test
   void ofTheStorePackagesOnlyThreeValueTypesAreUsed() {

@@ -1,23 +1,15 @@
 package dev.idempotency.jdbc;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
-import java.nio.file.Path;
-import java.time.Clock;
-import java.time.Instant;
+import dev.idempotency.testing.Architecture;
 import org.junit.jupiter.api.Test;
 
 /** The ledger guard knows JDBC and the engine, no driver and no other store. */
 class ArchitectureTest {
 
-  private static final JavaClasses OURS =
-      new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .importPath(Path.of("target/classes"));
+  private static final JavaClasses OURS = Architecture.ofThisModule();
 
   @Test
   void onlyJdbcAndTheCoreAreUsed() {
@@ -36,16 +28,6 @@ class ArchitectureTest {
 
   @Test
   void theMachinesClocksAreReadByTheTimeSourceOnly() {
-    noClasses()
-        .should()
-        .callMethod(System.class, "nanoTime")
-        .orShould()
-        .callMethod(System.class, "currentTimeMillis")
-        .orShould()
-        .callMethod(Instant.class, "now")
-        .orShould()
-        .dependOnClassesThat()
-        .areAssignableTo(Clock.class)
-        .check(OURS);
+    Architecture.noClocks().check(OURS);
   }
 }

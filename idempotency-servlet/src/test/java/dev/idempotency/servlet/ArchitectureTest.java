@@ -9,21 +9,17 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
+import dev.idempotency.testing.Architecture;
 import org.junit.jupiter.api.Test;
 
 /** An adapter knows no store. */
 class ArchitectureTest {
 
-  private static final JavaClasses OURS =
-      new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .importPackages("dev.idempotency.servlet");
+  private static final JavaClasses OURS = Architecture.ofThisModule();
 
   @Test
   void onlyTheEngineAndTheStoresValueTypesAreUsed() {

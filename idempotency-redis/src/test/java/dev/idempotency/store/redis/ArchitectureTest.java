@@ -4,20 +4,13 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
-import java.nio.file.Path;
-import java.time.Clock;
-import java.time.Instant;
+import dev.idempotency.testing.Architecture;
 import org.junit.jupiter.api.Test;
 
 /** The walls of the Redis store: what each package may use. */
 class ArchitectureTest {
 
-  private static final JavaClasses OURS =
-      new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .importPath(Path.of("target/classes"));
+  private static final JavaClasses OURS = Architecture.ofThisModule();
 
   @Test
   void theStoreUsesJedisAndTheSpiOnly() {
@@ -51,16 +44,6 @@ class ArchitectureTest {
 
   @Test
   void theMachinesClocksAreReadByTheTimeSourceOnly() {
-    noClasses()
-        .should()
-        .callMethod(System.class, "nanoTime")
-        .orShould()
-        .callMethod(System.class, "currentTimeMillis")
-        .orShould()
-        .callMethod(Instant.class, "now")
-        .orShould()
-        .dependOnClassesThat()
-        .areAssignableTo(Clock.class)
-        .check(OURS);
+    Architecture.noClocks().check(OURS);
   }
 }
