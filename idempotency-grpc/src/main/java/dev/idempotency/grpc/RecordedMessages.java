@@ -62,6 +62,11 @@ final class RecordedMessages<RespT> {
     }
   }
 
+  /** Keeps none any more: they have been handed over. */
+  void letGo() {
+    messages.clear();
+  }
+
   /** In the order in which the handler sent them. */
   List<MarshalledMessage<RespT>> messages() {
     return List.copyOf(messages);

@@ -220,15 +220,18 @@ final class RecordingCall<ReqT, RespT> extends SimpleForwardingServerCall<ReqT, 
     end.complete(null);
     // A unary error is Trailers-Only: a message sent before it can never be replayed.
     boolean withMessages = onPurpose && (streams || status.isOk());
-    recorder.ended(
+    RecordedAnswer answer =
         new RecordedAnswer(
             status,
             trailers,
             onPurpose ? Optional.ofNullable(headers) : Optional.empty(),
             withMessages ? messages.serialized() : List.of(),
-            withMessages && messages.truncated()),
-        withMessages ? messages.messages() : List.of(),
-        onPurpose);
+            withMessages && messages.truncated());
+    List<MarshalledMessage<RespT>> sent = withMessages ? messages.messages() : List.of();
+    // The transport keeps this call until its client has read the answer, when its memory is given
+    // back.
+    messages.letGo();
+    recorder.ended(answer, sent, onPurpose);
     return true;
   }
 
