@@ -9,8 +9,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.Principal;
 import java.security.cert.X509Certificate;
-import java.util.Enumeration;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
@@ -96,16 +96,15 @@ final class CallerScope {
   }
 
   private static Reading header(HttpServletRequest request, String name, String prefix) {
-    Enumeration<String> lines = request.getHeaders(name);
-    if (lines == null || !lines.hasMoreElements()) {
+    List<String> lines = FieldLines.of(request, name);
+    if (lines.isEmpty()) {
       return new Reading.Known(ANONYMOUS);
     }
-    String value = lines.nextElement();
-    if (lines.hasMoreElements()) {
+    if (lines.size() > 1) {
       return new Reading.Unusable(
           "The header " + name + " says who the caller is and came more than once; send it once.");
     }
-    return identified(prefix, Optional.of(value.strip()).filter(text -> !text.isEmpty()));
+    return identified(prefix, Optional.of(lines.get(0).strip()).filter(text -> !text.isEmpty()));
   }
 
   private static Reading identified(String prefix, Optional<String> identity) {

@@ -2,7 +2,6 @@ package dev.idempotency.servlet;
 
 import dev.idempotency.store.Fingerprint;
 import jakarta.servlet.http.HttpServletRequest;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -43,7 +42,7 @@ final class ComparedRequest {
 
   /** The values of all lines, which are without regard to case. */
   private static List<String> tokens(HttpServletRequest request, String name) {
-    return Collections.list(request.getHeaders(name)).stream()
+    return FieldLines.of(request, name).stream()
         .map(value -> value.replace(" ", "").replace("\t", "").toLowerCase(Locale.ROOT))
         .toList();
   }

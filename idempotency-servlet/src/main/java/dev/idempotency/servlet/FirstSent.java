@@ -5,7 +5,6 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,8 +31,7 @@ final class FirstSent {
   }
 
   Reading read(HttpServletRequest request) {
-    List<String> lines =
-        header.map(name -> Collections.list(request.getHeaders(name))).orElseGet(ArrayList::new);
+    List<String> lines = header.map(name -> FieldLines.of(request, name)).orElseGet(ArrayList::new);
     if (lines.isEmpty()) {
       return new Reading.Known(Optional.empty());
     }

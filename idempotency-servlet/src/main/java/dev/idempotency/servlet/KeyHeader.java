@@ -2,7 +2,6 @@ package dev.idempotency.servlet;
 
 import dev.idempotency.store.IdempotencyKey;
 import jakarta.servlet.http.HttpServletRequest;
-import java.util.Enumeration;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -55,17 +54,15 @@ final class KeyHeader {
     Reading found = Reading.Absent.INSTANCE;
     for (int i = 0; i < names.size(); i++) {
       String name = names.get(i);
-      String value = request.getHeader(name);
-      if (value == null) {
+      if (FieldLines.isAbsent(request, name)) {
         continue;
       }
-      Enumeration<String> lines = request.getHeaders(name);
-      lines.nextElement();
-      if (lines.hasMoreElements()) {
+      List<String> lines = FieldLines.of(request, name);
+      if (lines.size() > 1) {
         return new Reading.Unusable(
             Problem.KEY_AMBIGUOUS, "The header " + name + " came more than once; send it once.");
       }
-      Reading reading = parse(name, value);
+      Reading reading = parse(name, lines.get(0));
       if (reading instanceof Reading.Unusable) {
         return reading;
       }

@@ -1,7 +1,6 @@
 package dev.idempotency.servlet;
 
 import jakarta.servlet.http.HttpServletRequest;
-import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -32,8 +31,8 @@ final class MethodOverride {
     }
     Set<String> methods = Set.of();
     for (int i = 0; i < HEADERS.size(); i++) {
-      if (request.getHeader(HEADERS.get(i)) != null) {
-        for (String value : Collections.list(request.getHeaders(HEADERS.get(i)))) {
+      if (!FieldLines.isAbsent(request, HEADERS.get(i))) {
+        for (String value : FieldLines.of(request, HEADERS.get(i))) {
           methods = with(methods, value);
         }
       }

@@ -2,6 +2,7 @@ package dev.idempotency.servlet;
 
 import dev.idempotency.store.Fingerprint;
 import jakarta.servlet.http.HttpServletRequest;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -62,13 +63,9 @@ public interface RequestFingerprint {
     String[] all = names.clone();
     return (request, body, fingerprint) -> {
       for (String name : all) {
-        var values = request.getHeaders(name);
-        int count = 0;
-        while (values.hasMoreElements()) {
-          fingerprint.add(values.nextElement());
-          count++;
-        }
-        fingerprint.add(name + ":" + count);
+        List<String> values = FieldLines.of(request, name);
+        values.forEach(fingerprint::add);
+        fingerprint.add(name + ":" + values.size());
       }
     };
   }

@@ -216,7 +216,10 @@ class RoutesTest {
 
     @Override
     public Enumeration<String> getHeaders(String name) {
-      return Collections.enumeration(List.of(headers.get(name)));
+      String value = headers.get(name);
+      return value == null
+          ? Collections.emptyEnumeration()
+          : Collections.enumeration(List.of(value));
     }
   }
 }

@@ -169,7 +169,10 @@ class UnprotectedRequestTest {
 
     @Override
     public java.util.Enumeration<String> getHeaders(String name) {
-      return java.util.Collections.enumeration(java.util.List.of(key));
+      String value = getHeader(name);
+      return value == null
+          ? java.util.Collections.emptyEnumeration()
+          : java.util.Collections.enumeration(java.util.List.of(value));
     }
 
     @Override

@@ -42,29 +42,36 @@ interface Container {
    * @param pattern what the servlet answers
    * @param encodedSlashes whether the container accepts {@code %2F} in a path; none does by default
    * @param errorPage the path of the page for status 500
+   * @param contextPath of the application; empty for the root
    */
   record Deployment(
       List<Mapped> filters,
       HttpServlet servlet,
       String pattern,
       boolean encodedSlashes,
-      Optional<String> errorPage) {
+      Optional<String> errorPage,
+      String contextPath) {
 
     /** A servlet that answers every path, with the container's defaults. */
     static Deployment of(List<Mapped> filters, HttpServlet servlet) {
-      return new Deployment(filters, servlet, "/*", false, Optional.empty());
+      return new Deployment(filters, servlet, "/*", false, Optional.empty(), "");
     }
 
     Deployment at(String other) {
-      return new Deployment(filters, servlet, other, encodedSlashes, errorPage);
+      return new Deployment(filters, servlet, other, encodedSlashes, errorPage, contextPath);
     }
 
     Deployment withEncodedSlashes() {
-      return new Deployment(filters, servlet, pattern, true, errorPage);
+      return new Deployment(filters, servlet, pattern, true, errorPage, contextPath);
+    }
+
+    Deployment in(String context) {
+      return new Deployment(filters, servlet, pattern, encodedSlashes, errorPage, context);
     }
 
     Deployment withErrorPage(String path) {
-      return new Deployment(filters, servlet, pattern, encodedSlashes, Optional.of(path));
+      return new Deployment(
+          filters, servlet, pattern, encodedSlashes, Optional.of(path), contextPath);
     }
   }
 

@@ -36,7 +36,9 @@ final class JettyContainer implements Container {
             new HTTP2CServerConnectionFactory(configuration));
     connector.setHost("127.0.0.1");
     server.addConnector(connector);
-    ServletContextHandler context = new ServletContextHandler("/");
+    ServletContextHandler context =
+        new ServletContextHandler(
+            deployment.contextPath().isEmpty() ? "/" : deployment.contextPath());
     for (Mapped mapped : deployment.filters()) {
       Filter filter = mapped.filter();
       FilterHolder holder = new FilterHolder(filter);

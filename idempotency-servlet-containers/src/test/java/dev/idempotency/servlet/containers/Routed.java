@@ -42,6 +42,16 @@ abstract class Routed extends InCompany {
    * @param behind filters of the application
    */
   final Company serve(Router router, List<Filter> inFront, List<Filter> behind) throws Exception {
+    return serve(router, inFront, behind, "");
+  }
+
+  /**
+   * As {@link #serve(Router, List, List)}.
+   *
+   * @param contextPath where the application is deployed
+   */
+  final Company serve(Router router, List<Filter> inFront, List<Filter> behind, String contextPath)
+      throws Exception {
     IdempotencyFilter filter =
         IdempotencyFilter.builder(engine)
             .oneScopeForAllCallers()
@@ -56,6 +66,7 @@ abstract class Routed extends InCompany {
     return serve(
         Container.Deployment.of(filters, router.servlet(operations::add))
             .at(router.pattern())
+            .in(contextPath)
             .withEncodedSlashes());
   }
 

@@ -34,7 +34,7 @@ final class TomcatContainer implements Container {
     if (deployment.encodedSlashes()) {
       tomcat.getConnector().setEncodedSolidusHandling("decode");
     }
-    Context context = tomcat.addContext("", directory.toString());
+    Context context = tomcat.addContext(deployment.contextPath(), directory.toString());
     for (Mapped mapped : deployment.filters()) {
       Filter filter = mapped.filter();
       FilterDef definition = new FilterDef();

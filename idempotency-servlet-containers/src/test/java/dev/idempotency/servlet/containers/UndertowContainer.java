@@ -1,5 +1,6 @@
 package dev.idempotency.servlet.containers;
 
+import io.undertow.Handlers;
 import io.undertow.Undertow;
 import io.undertow.UndertowOptions;
 import io.undertow.servlet.Servlets;
@@ -22,7 +23,7 @@ final class UndertowContainer implements Container {
     DeploymentInfo application =
         Servlets.deployment()
             .setClassLoader(getClass().getClassLoader())
-            .setContextPath("/")
+            .setContextPath(deployment.contextPath().isEmpty() ? "/" : deployment.contextPath())
             .setDeploymentName("application");
     for (Mapped mapped : deployment.filters()) {
       Filter filter = mapped.filter();
@@ -49,7 +50,11 @@ final class UndertowContainer implements Container {
             .setServerOption(UndertowOptions.ENABLE_HTTP2, true)
             .setServerOption(UndertowOptions.ALLOW_ENCODED_SLASH, deployment.encodedSlashes())
             .addHttpListener(0, "127.0.0.1")
-            .setHandler(manager.start())
+            .setHandler(
+                Handlers.path()
+                    .addPrefixPath(
+                        deployment.contextPath().isEmpty() ? "/" : deployment.contextPath(),
+                        manager.start()))
             .build();
     server.start();
     return new Running(
