@@ -277,6 +277,34 @@ class ExecutionEndsTest extends EngineFixture {
   }
 
   @Test
+  void anOperatorReadsOfEveryOutcomeThatCameLateOrToARecordThatHadVanished() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution late = proceed(engine.begin(numbered(1)));
+    OwnedExecution vanished = proceed(engine.begin(numbered(2)));
+    engine.admin().forget(numbered(2).key());
+
+    try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
+      store.fault = FlakyStore.Fault.REQUEST_LOST;
+      late.complete(OUTCOME);
+      store.fault = FlakyStore.Fault.NONE;
+      threads.advance(Duration.ofSeconds(10));
+      vanished.complete(OUTCOME);
+
+      assertThat(log.lines())
+          .anyMatch(
+              line ->
+                  line.startsWith("WARNING unrecorded:")
+                      && line.contains(numbered(1).key().digestHex()))
+          .anyMatch(
+              line -> line.startsWith("INFO late:") && line.contains(numbered(1).key().digestHex()))
+          .anyMatch(
+              line ->
+                  line.startsWith("WARNING restored:")
+                      && line.contains(numbered(2).key().digestHex()));
+    }
+  }
+
+  @Test
   void timesThatOverflowAreRefusedWhenTheyAreSet() {
     Duration forEver = Duration.ofSeconds(Long.MAX_VALUE);
 

@@ -55,6 +55,37 @@ class LeaseKeepingTest extends EngineFixture {
   }
 
   @Test
+  void aLeaseThatWasRenewedOftenIsStillWatchedByTheClock() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    threads.advance(LEASE.multipliedBy(5));
+    threads.refuse(EngineThreads.Work.RENEWALS);
+
+    threads.advance(LEASE.plusSeconds(1));
+
+    assertThat(events.count("leaseLost")).isEqualTo(1);
+    assertThat(execution.isLeaseAlive()).isFalse();
+  }
+
+  @Test
+  void aLeaseThatComesBackIsLogged() {
+    IdempotencyEngine engine = engine(config());
+    proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    threads.advance(LEASE);
+    store.fault = FlakyStore.Fault.NONE;
+
+    try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
+      threads.advance(Duration.ofSeconds(1));
+      threads.advance(LEASE);
+
+      assertThat(log.lines())
+          .filteredOn(line -> line.startsWith("INFO lease regained: key"))
+          .hasSize(1);
+    }
+  }
+
+  @Test
   void aFailedRenewalDoesNotEndRenewing() {
     IdempotencyEngine engine = engine(config());
     OwnedExecution execution = proceed(engine.begin(TRANSFER));

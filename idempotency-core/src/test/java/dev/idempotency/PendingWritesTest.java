@@ -101,6 +101,26 @@ class PendingWritesTest extends EngineFixture {
   }
 
   @Test
+  void theKeyOfALostOutcomeIsRenewedNoMoreAndThatOfAPendingOneIsAndIsNoLostLease() {
+    IdempotencyEngine engine = engine(config().maxPending(1));
+    List<OwnedExecution> running = running(engine, 2);
+    store.before =
+        (verb, key) ->
+            sneak(
+                verb.equals("complete") ? storeException(StoreException.Reason.UNAVAILABLE) : null);
+    running.forEach(execution -> execution.complete(OUTCOME));
+    assertThat(events.lost).containsExactly(numbered(1).key());
+
+    threads.advance(LEASE.multipliedBy(2));
+
+    assertThat(store.states(List.of(numbered(0).key(), numbered(1).key())))
+        .containsExactly(RecordState.IN_FLIGHT, RecordState.ABANDONED);
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    threads.advance(LEASE.multipliedBy(2));
+    assertThat(events.names).doesNotContain("leaseLost");
+  }
+
+  @Test
   void outcomesAreStoredBeforeReleases() {
     IdempotencyEngine engine = engine(config());
     OwnedExecution execution = proceed(engine.begin(TRANSFER));

@@ -14,8 +14,11 @@ import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.TestClock;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 /** What is particular to this store; the contract of all stores is in the testkit. */
@@ -139,7 +142,53 @@ class InMemoryIdempotencyStoreTest {
   }
 
   @Test
+  void whateverEndsAnAwaitedKeyIsAnnouncedAndNothingElseIs() {
+    List<String> announced = new ArrayList<>();
+    store.onSettled(announced::add);
+    List<Consumer<Lease>> ends =
+        List.of(
+            lease -> store.complete(lease, OUTCOME),
+            store::release,
+            store::abandon,
+            lease -> store.forget(lease.key()));
+    for (int i = 0; i < ends.size(); i++) {
+      Lease unawaited = acquire(store, i);
+      ends.get(i).accept(unawaited);
+      assertThat(announced).isEmpty();
+
+      Lease awaited = acquire(store, 4 + i);
+      assertThat(store.claim(numbered(4 + i).waiting(true)))
+          .isInstanceOf(StoredRecord.InFlight.class);
+      ends.get(i).accept(awaited);
+      assertThat(announced).containsExactly(awaited.key().digestHex());
+      announced.clear();
+    }
+  }
+
+  @Test
+  void theFirstFenceOfAKeyIsTheClockInMicroseconds() {
+    clock.advance(Duration.ofNanos(1_234_567_890));
+
+    Instant now = clock.now();
+    assertThat(acquire(store, 1).fence())
+        .isEqualTo(now.getEpochSecond() * 1_000_000 + now.getNano() / 1_000);
+  }
+
+  @Test
+  void aClosedStoreHoldsNothing() {
+    store.complete(acquire(store, 1), OUTCOME);
+    assertThat(store.directory()).isPresent();
+
+    store.close();
+
+    assertThat(store.records().size()).isZero();
+    assertThat(store.records().bytes()).isZero();
+  }
+
+  @Test
   void boundsBelowOneAreRefused() {
+    acquire(InMemoryIdempotencyStore.create(clock, 1, 1), 1);
+
     assertThatThrownBy(() -> InMemoryIdempotencyStore.create(clock, 0))
         .hasMessageContaining("maxRecords must be at least 1, but is 0");
     assertThatThrownBy(() -> InMemoryIdempotencyStore.create(clock, 1, 0))

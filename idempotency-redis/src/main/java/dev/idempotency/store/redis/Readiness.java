@@ -29,20 +29,29 @@ final class Readiness {
   private final DryRun dryRun;
   private final Function<byte[], String> nodeOf;
   private final LongSupplier connectionsMade;
+  private final Function<Throwable, String> hint;
   private final TimeSource time = TimeSource.system();
   private volatile boolean proven;
   private volatile long provenConnections;
   private volatile long provenNanos;
 
+  /**
+   * Has not tried yet.
+   *
+   * @param connectionsMade how many there have been
+   * @param hint what to check where a failure does not say it; may be empty
+   */
   Readiness(
       RedisCalls calls,
       DryRun dryRun,
       Function<byte[], String> nodeOf,
-      LongSupplier connectionsMade) {
+      LongSupplier connectionsMade,
+      Function<Throwable, String> hint) {
     this.calls = calls;
     this.dryRun = dryRun;
     this.nodeOf = nodeOf;
     this.connectionsMade = connectionsMade;
+    this.hint = hint;
   }
 
   /**
@@ -68,7 +77,8 @@ final class Readiness {
       LOG.log(
           System.Logger.Level.WARNING,
           "Redis is not ready; claims are refused, and nothing is executed, until it is: "
-              + e.getMessage());
+              + e.getMessage()
+              + hint.apply(e));
     }
   }
 

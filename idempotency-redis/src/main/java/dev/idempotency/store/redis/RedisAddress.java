@@ -2,6 +2,7 @@ package dev.idempotency.store.redis;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.net.ConnectException;
 import java.net.URLDecoder;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -11,6 +12,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisDataException;
 
 /**
  * A Redis address, read strictly: what it does not understand it refuses instead of ignoring it.
@@ -223,14 +225,31 @@ record RedisAddress(
 
   /** What to check where Jedis does not say why it cannot connect. */
   String hint() {
-    return kind == Kind.SENTINEL
-        ? "; check that the Sentinels are up, that they "
-            + (tls ? "" : "do not ")
-            + "speak TLS, and "
-            + SENTINEL_USER
-            + " and "
-            + SENTINEL_PASSWORD
-        : "";
+    if (kind == Kind.SENTINEL) {
+      return "; check that the Sentinels are up, that they "
+          + (tls ? "" : "do not ")
+          + "speak TLS, and "
+          + SENTINEL_USER
+          + " and "
+          + SENTINEL_PASSWORD;
+    }
+    String rest = kind == Kind.CLUSTER ? "-cluster://" : "://";
+    return tls
+        ? "; check that its port speaks TLS, else use redis" + rest
+        : "; check that its port does not expect TLS, else use rediss" + rest;
+  }
+
+  /**
+   * As {@link #hint}, if a connection was made and ended without a word of Redis, as where one side
+   * alone speaks TLS; empty for any other failure.
+   */
+  String hint(Throwable failure) {
+    for (Throwable each = failure; each != null; each = each.getCause()) {
+      if (each instanceof JedisDataException || each instanceof ConnectException) {
+        return "";
+      }
+    }
+    return hint();
   }
 
   /** Shows kind and nodes only. */

@@ -396,7 +396,14 @@ public final class RedisStoreBuilder {
               + " guard");
     }
     DryRun dryRun = new DryRun(jedis, records(), replicas);
-    Readiness readiness = new Readiness(calls, dryRun, connected.nodeOf(), watched::made);
+    RedisAddress where = address;
+    Readiness readiness =
+        new Readiness(
+            calls,
+            dryRun,
+            connected.nodeOf(),
+            watched::made,
+            failure -> where == null ? "" : where.hint(failure));
     readiness.atStart();
     EvictionCheck eviction = new EvictionCheck(jedis, calls, timeSource, evictionAllowed);
     eviction.atStart();

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.idempotency.store.CompleteResult;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Lease;
+import dev.idempotency.store.StoreException;
 import dev.idempotency.testing.ClusterProcess;
 import dev.idempotency.testing.FreePort;
+import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import dev.idempotency.testing.TlsFiles;
 import java.io.UncheckedIOException;
@@ -167,5 +169,47 @@ class RedisTlsTest {
   void aServerOfAnotherName() {
     assertRefused(
         "rediss://app:" + ENCODED + "@127.0.0.2:" + port, "TLS with Redis fails", "127.0.0.2");
+  }
+
+  @Test
+  void aTlsPortWithoutItsScheme() {
+    assertThat(startOf("redis://app:" + ENCODED + "@127.0.0.1:" + port))
+        .containsAnyOf("expects TLS", "expect TLS")
+        .contains("rediss://")
+        .doesNotContain(PASSWORD, ENCODED);
+    assertThat(startOf("redis-cluster://app:" + ENCODED + "@127.0.0.1:" + port))
+        .containsAnyOf("expects TLS", "expect TLS")
+        .contains("rediss-cluster://")
+        .doesNotContain(PASSWORD, ENCODED);
+  }
+
+  @Test
+  void aPlainPortWithTheSchemeOfTls() {
+    try (RedisProcess plain = RedisProcess.start()) {
+      assertThat(startOf("rediss://127.0.0.1:" + plain.port()))
+          .contains("speaks TLS")
+          .contains("redis://");
+      assertThat(startOf("rediss-cluster://127.0.0.1:" + plain.port()))
+          .contains("speaks TLS")
+          .contains("redis-cluster://");
+    }
+  }
+
+  /** What an operator reads when a store is built: why it is refused, or not ready. */
+  private static String startOf(String uri) {
+    try (LoggedLines log = new LoggedLines(Readiness.class.getName())) {
+      RedisStoreBuilder builder =
+          RedisIdempotencyStore.builder()
+              .namespace("test")
+              .uri(uri)
+              .timeout(Duration.ofMillis(500));
+      try (RedisIdempotencyStore store = builder.build()) {
+        assertThatThrownBy(() -> store.claim(RedisFixture.request(RedisFixture.freshKey())))
+            .isInstanceOf(StoreException.class);
+        return String.join("\n", log.lines());
+      } catch (IllegalStateException e) {
+        return String.valueOf(e.getMessage());
+      }
+    }
   }
 }
