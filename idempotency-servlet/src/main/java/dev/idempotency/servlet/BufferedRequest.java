@@ -37,7 +37,7 @@ final class BufferedRequest extends HeldBodyRequest {
   }
 
   /** Stands for the container's request, with the body that has been read. */
-  private static final class Rewound extends HttpServletRequestWrapper {
+  static final class Rewound extends HttpServletRequestWrapper {
     private final HeldBody body;
 
     Rewound(HttpServletRequest container, HeldBody body) {
@@ -64,6 +64,11 @@ final class BufferedRequest extends HeldBodyRequest {
   @Override
   boolean isContentSeen() {
     return body.isOpened() || body.isEmpty();
+  }
+
+  /** The body; not a copy. */
+  byte[] bytes() {
+    return body.bytes();
   }
 
   @Override

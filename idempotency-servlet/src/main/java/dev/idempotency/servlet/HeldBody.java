@@ -28,6 +28,11 @@ final class HeldBody {
     this.listeners = listeners;
   }
 
+  /** Not a copy. */
+  byte[] bytes() {
+    return bytes;
+  }
+
   boolean isEmpty() {
     return bytes.length == 0;
   }

@@ -4,6 +4,7 @@ import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.util.Arrays;
 
 /** Reads all that a request with a key asks for, so that it can be compared with another. */
 final class RequestContent {
@@ -45,6 +46,11 @@ final class RequestContent {
     if (http.getContentLengthLong() > cap) {
       return tooLarge(cap);
     }
+    boolean streamReplaced = replacesStreamAlone(http);
+    if (streamReplaced && isEncoded(http)) {
+      // What the container would make of an encoded body is no form.
+      return usable(http, answer, RequestBody.read(http, cap, memory), memory, cap);
+    }
     memory.isForm();
     long declared = http.getContentLengthLong();
     // Containers make room for what is announced before they read it.
@@ -57,6 +63,8 @@ final class RequestContent {
     }
     if (form.isEmpty()) {
       memory.isBody();
+    } else if (streamReplaced) {
+      return formAndStream(http, answer, form, cap, memory);
     }
     RequestBody.Reading rest = RequestBody.readRest(http, cap, memory);
     if (rest instanceof RequestBody.Reading.Whole whole && whole.bytes().length == 0) {
@@ -70,6 +78,53 @@ final class RequestContent {
     }
     // For this method, or this size, the container parses no forms.
     return usable(http, answer, rest, memory, cap);
+  }
+
+  /**
+   * Whether a wrapper in front replaces the stream or the reader, and leaves parameters as the
+   * container parses them.
+   */
+  private static boolean replacesStreamAlone(HttpServletRequest http) {
+    return (RequestWrappers.override(http, "getInputStream")
+            || RequestWrappers.override(http, "getReader"))
+        && !RequestWrappers.override(http, "getParameterMap");
+  }
+
+  private static boolean isEncoded(HttpServletRequest http) {
+    return RequestWrappers.container(http) instanceof HttpServletRequest container
+        && container.getHeader("Content-Encoding") != null;
+  }
+
+  /**
+   * A form whose parameters are the container's, and whose stream is what a wrapper in front makes
+   * of it. The handler may ask for either, so both are compared.
+   */
+  private static Reading formAndStream(
+      HttpServletRequest http,
+      HttpServletResponse answer,
+      FormFields form,
+      int cap,
+      RequestMemory memory)
+      throws IOException, ServletException {
+    byte[] encoded = form.encoded();
+    RequestBody.Reading stream = new RequestBody.Reading.Whole(encoded);
+    if (RequestWrappers.override(http, "getInputStream")) {
+      RequestWrappers.insertBelow(
+          http,
+          container ->
+              new BufferedRequest.Rewound(container, new HeldBody(encoded, Runnable::run)));
+      stream = RequestBody.readRest(http, cap, memory);
+    }
+    Reading reading = usable(http, answer, stream, memory, cap);
+    return reading instanceof Reading.Usable usable
+        ? new Reading.Usable(usable.request(), joined(form.digest(), usable.content()))
+        : reading;
+  }
+
+  private static byte[] joined(byte[] digest, byte[] rest) {
+    byte[] joined = Arrays.copyOf(digest, digest.length + rest.length);
+    System.arraycopy(rest, 0, joined, digest.length, rest.length);
+    return joined;
   }
 
   private static Reading parts(

@@ -217,7 +217,8 @@ final class RequestGate {
   }
 
   private List<String> keysIn(HttpServletRequest http, RequestContent.Reading.Usable usable) {
-    byte[] body = usable.request() instanceof BufferedRequest ? usable.content() : new byte[0];
+    byte[] body =
+        usable.request() instanceof BufferedRequest buffered ? buffered.bytes() : new byte[0];
     return settings.keySource().orElseThrow().keysOf(http, body);
   }
 

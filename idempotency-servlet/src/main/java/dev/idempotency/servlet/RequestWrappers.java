@@ -10,11 +10,11 @@ final class RequestWrappers {
 
   private RequestWrappers() {}
 
-  /** Whether one of them replaces a method without parameters. */
-  static boolean override(HttpServletRequest request, String method) {
+  /** Whether one of them replaces this method of {@code ServletRequest}. */
+  static boolean override(HttpServletRequest request, String method, Class<?>... parameters) {
     ServletRequest current = request;
     while (current instanceof ServletRequestWrapper wrapper) {
-      if (replaces(wrapper.getClass(), method)) {
+      if (replaces(wrapper.getClass(), method, parameters)) {
         return true;
       }
       current = wrapper.getRequest();
@@ -22,12 +22,25 @@ final class RequestWrappers {
     return false;
   }
 
-  private static boolean replaces(Class<?> wrapper, String method) {
+  private static boolean replaces(Class<?> wrapper, String method, Class<?>... parameters) {
     try {
-      return !wrapper.getMethod(method).getDeclaringClass().getName().startsWith("jakarta.");
+      return !wrapper
+          .getMethod(method, parameters)
+          .getDeclaringClass()
+          .getName()
+          .startsWith("jakarta.");
     } catch (NoSuchMethodException e) {
       throw new IllegalArgumentException("no method " + method + " in ServletRequest", e);
     }
+  }
+
+  /** The container's request. */
+  static ServletRequest container(HttpServletRequest request) {
+    ServletRequest current = request;
+    while (current instanceof ServletRequestWrapper wrapper) {
+      current = wrapper.getRequest();
+    }
+    return current;
   }
 
   /** Lets the innermost wrapper stand around another request than the container's. */

@@ -1,6 +1,7 @@
 package dev.idempotency.servlet.containers;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.idempotency.servlet.containers.Container.Mapped;
@@ -20,6 +21,7 @@ import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -33,7 +35,11 @@ class DispatchCombinationsTest extends InCompany {
   private static final String HANDLER = "X-Handler";
   private static final String OFF = "/off/entry";
 
-  /** What filters in front do with a request, one after the other; the last one lets it pass. */
+  /**
+   * What filters in front do with a request, one after the other; the last one lets it pass. A
+   * filter that calls its chain on another thread has to wait for it: Tomcat clears the chain when
+   * the filter returns.
+   */
   private static final List<String> WAYS =
       List.of(
           "pass",
@@ -55,10 +61,20 @@ class DispatchCombinationsTest extends InCompany {
           "forward suspendWrapped",
           "forwardWrapped suspendTo",
           "wrap suspend",
-          "wrap suspendWrapped forward");
+          "wrap suspendWrapped forward",
+          "otherThreadAndWait",
+          "otherThreadAndWait suspend",
+          "forward otherThreadAndWait");
 
   private static final List<String> HANDLERS =
-      List.of("answer", "complete", "dispatch", "forward", "include", "dispatchThenComplete");
+      List.of(
+          "answer",
+          "complete",
+          "dispatch",
+          "forward",
+          "include",
+          "dispatchThenComplete",
+          "dispatchTo");
 
   /** A container may bring it back to the path that the client asked for, which is not guarded. */
   private volatile String ranAt = "";
@@ -85,11 +101,41 @@ class DispatchCombinationsTest extends InCompany {
         case "wrap" -> doFilter(wrapped, around, chain);
         case "suspend" -> request.startAsync().dispatch();
         case "suspendTo" -> request.startAsync().dispatch(TRANSFERS);
+        case "otherThreadAndWait" -> {
+          CountDownLatch done = new CountDownLatch(1);
+          goOn(request, response, chain, done::countDown);
+          await(done);
+        }
         case "suspendWrapped" -> wrapped.startAsync(wrapped, around).dispatch();
         case "forward" -> request.getRequestDispatcher(TRANSFERS).forward(request, response);
         case "forwardWrapped" -> wrapped.getRequestDispatcher(TRANSFERS).forward(wrapped, around);
         default -> chain.doFilter(request, response);
       }
+    }
+
+    private void goOn(
+        HttpServletRequest request, HttpServletResponse response, FilterChain chain, Runnable end) {
+      Thread worker =
+          new Thread(
+              () -> {
+                try {
+                  doFilter(request, response, chain);
+                } catch (IOException | ServletException e) {
+                  throw new IllegalStateException(e);
+                } finally {
+                  end.run();
+                }
+              });
+      worker.setUncaughtExceptionHandler((thread, failure) -> {});
+      worker.start();
+    }
+  }
+
+  private static void await(CountDownLatch done) {
+    try {
+      assertThat(done.await(20, SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 
@@ -103,6 +149,7 @@ class DispatchCombinationsTest extends InCompany {
       request.setAttribute("body", body);
       switch (handler) {
         case "complete" -> complete(request);
+        case "dispatchTo" -> request.startAsync().dispatch("/inner");
         case "dispatch", "dispatchThenComplete" -> request.startAsync().dispatch();
         case "forward" -> request.getRequestDispatcher("/inner").forward(request, response);
         case "include" -> {
