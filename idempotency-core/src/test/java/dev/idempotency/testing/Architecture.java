@@ -5,6 +5,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.syntax.elements.ClassesShould;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
@@ -21,10 +22,16 @@ public final class Architecture {
 
   /** Time comes from the store's time source, so that tests can set it. */
   public static ArchRule noClocksBut(String className) {
-    return noClasses()
-        .that()
-        .doNotHaveFullyQualifiedName(className)
-        .should()
+    return noClocks(noClasses().that().doNotHaveFullyQualifiedName(className).should());
+  }
+
+  /** As {@link #noClocksBut(String)}, without an exception. */
+  public static ArchRule noClocks() {
+    return noClocks(noClasses().should());
+  }
+
+  private static ArchRule noClocks(ClassesShould classes) {
+    return classes
         .callMethod(System.class, "nanoTime")
         .orShould()
         .callMethod(System.class, "currentTimeMillis")
@@ -33,10 +40,5 @@ public final class Architecture {
         .orShould()
         .dependOnClassesThat()
         .areAssignableTo(Clock.class);
-  }
-
-  /** As {@link #noClocksBut(String)}, without an exception. */
-  public static ArchRule noClocks() {
-    return noClocksBut("");
   }
 }

@@ -37,6 +37,10 @@ record RedisAddress(
     int database,
     String primaryName) {
 
+  /** As Jedis and the JDK's sockets say it. */
+  private static final Pattern ENDED_BY_SERVER =
+      Pattern.compile("Unexpected end of stream|Connection reset|Broken pipe");
+
   private static final String FORMS =
       "use redis://[[user]:password@]host:port[/database],"
           + " redis-cluster://[[user]:password@]host:port,host:port or"
@@ -241,15 +245,18 @@ record RedisAddress(
 
   /**
    * As {@link #hint}, if a connection was made and ended without a word of Redis, as where one side
-   * alone speaks TLS; empty for any other failure.
+   * alone speaks TLS; empty for any other failure. A port that expects TLS ends such a connection
+   * itself; one that does not may wait for more.
    */
   String hint(Throwable failure) {
+    boolean ended = false;
     for (Throwable each = failure; each != null; each = each.getCause()) {
       if (each instanceof JedisDataException || each instanceof ConnectException) {
         return "";
       }
+      ended |= each.getMessage() != null && ENDED_BY_SERVER.matcher(each.getMessage()).find();
     }
-    return hint();
+    return tls || ended ? hint() : "";
   }
 
   /** Shows kind and nodes only. */

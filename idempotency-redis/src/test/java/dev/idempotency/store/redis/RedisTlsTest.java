@@ -13,6 +13,8 @@ import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import dev.idempotency.testing.TlsFiles;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -192,6 +194,15 @@ class RedisTlsTest {
       assertThat(startOf("rediss-cluster://127.0.0.1:" + plain.port()))
           .contains("speaks TLS")
           .contains("redis-cluster://");
+    }
+  }
+
+  @Test
+  void aRedisThatIsOnlySlowIsNotTakenForOneWithTls() throws Exception {
+    try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+      assertThat(startOf("redis://127.0.0.1:" + silent.getLocalPort()))
+          .contains("not ready")
+          .doesNotContain("TLS");
     }
   }
 

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
-import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletInputStream;
 import jakarta.servlet.http.HttpFilter;
@@ -40,39 +39,6 @@ class BodyChangedInFrontTest extends WithAndWithoutKey {
         request.getReader().lines().forEach(read::append);
         response.getOutputStream().print(read.toString());
       };
-
-  private static final class Bytes extends ServletInputStream {
-    private final InputStream in;
-
-    Bytes(InputStream in) {
-      this.in = in;
-    }
-
-    @Override
-    public int read() throws IOException {
-      return in.read();
-    }
-
-    @Override
-    public int read(byte[] bytes, int offset, int length) throws IOException {
-      return in.read(bytes, offset, length);
-    }
-
-    @Override
-    public boolean isFinished() {
-      return false;
-    }
-
-    @Override
-    public boolean isReady() {
-      return true;
-    }
-
-    @Override
-    public void setReadListener(ReadListener listener) {
-      throw new UnsupportedOperationException();
-    }
-  }
 
   @FunctionalInterface
   private interface Change {
@@ -110,7 +76,7 @@ class BodyChangedInFrontTest extends WithAndWithoutKey {
             new HttpServletRequestWrapper(request) {
               @Override
               public ServletInputStream getInputStream() throws IOException {
-                return new Bytes(change.of(super.getInputStream()));
+                return new ReplacedBody(change.of(super.getInputStream()));
               }
             });
   }
@@ -210,7 +176,7 @@ class BodyChangedInFrontTest extends WithAndWithoutKey {
               return new HttpServletRequestWrapper(request) {
                 @Override
                 public ServletInputStream getInputStream() {
-                  return new Bytes(new ByteArrayInputStream(copy));
+                  return new ReplacedBody(new ByteArrayInputStream(copy));
                 }
 
                 @Override

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.idempotency.servlet.IdempotencyFilter;
 import dev.idempotency.servlet.RoutePolicy;
 import dev.idempotency.servlet.containers.Container.Mapped;
-import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletInputStream;
 import jakarta.servlet.annotation.MultipartConfig;
@@ -117,44 +116,15 @@ class WrappedInFrontTest extends InCompany {
       ServletInputStream once = stream;
       if (once == null) {
         String text = new String(super.getInputStream().readAllBytes(), UTF_8);
-        once = new Bytes(clean(text));
+        once = body(clean(text));
         stream = once;
       }
       return once;
     }
   }
 
-  private static final class Bytes extends ServletInputStream {
-    private final InputStream in;
-
-    Bytes(String text) {
-      this.in = new ByteArrayInputStream(text.getBytes(UTF_8));
-    }
-
-    @Override
-    public int read() throws IOException {
-      return in.read();
-    }
-
-    @Override
-    public int read(byte[] bytes, int offset, int length) throws IOException {
-      return in.read(bytes, offset, length);
-    }
-
-    @Override
-    public boolean isFinished() {
-      return false;
-    }
-
-    @Override
-    public boolean isReady() {
-      return true;
-    }
-
-    @Override
-    public void setReadListener(ReadListener listener) {
-      throw new UnsupportedOperationException();
-    }
+  private static ServletInputStream body(String text) {
+    return new ReplacedBody(new ByteArrayInputStream(text.getBytes(UTF_8)));
   }
 
   private static final class ReplacedReader extends HttpServletRequestWrapper {
@@ -251,7 +221,7 @@ class WrappedInFrontTest extends InCompany {
 
     @Override
     public InputStream getInputStream() throws IOException {
-      return new Bytes(clean(new String(part.getInputStream().readAllBytes(), UTF_8)));
+      return body(clean(new String(part.getInputStream().readAllBytes(), UTF_8)));
     }
 
     @Override
