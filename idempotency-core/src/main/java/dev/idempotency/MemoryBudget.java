@@ -31,8 +31,13 @@ public final class MemoryBudget {
     FORMS(2),
     /** Bodies and messages of requests that wait for their key; an eighth. */
     WAITS(2),
-    /** Results until they are stored and sent; three eighths. */
-    RESPONSES(6),
+    /** Results until they are stored and sent; five sixteenths. */
+    RESPONSES(5),
+    /**
+     * Results that found no room among {@link #RESPONSES}, until that they ran is stored and they
+     * are sent, once; a sixteenth.
+     */
+    UNRECORDED(1),
     /** Outcomes that wait for the store; an eighth. */
     OUTCOMES(2);
 

@@ -37,7 +37,7 @@ record AnswerCodec(ReplayableMetadata replayable) {
     return Outcome.tombstone(FORMAT, new byte[0]);
   }
 
-  /** The outcome; a tombstone for an answer that was too long to be kept. */
+  /** The outcome; a tombstone for one of which messages were dropped. */
   Outcome encode(RecordedAnswer answer) {
     if (answer.truncated()) {
       return tombstone();

@@ -135,8 +135,11 @@ record AnswerDelivery<ReqT, RespT>(
     }
     LOG.log(
         System.Logger.Level.WARNING,
-        "there is no memory to record the result of {0}; that it ran is kept",
-        execution.key());
+        "there is no memory to record the result of {0}; that it ran is kept, {1}",
+        execution.key(),
+        answer.truncated()
+            ? "and its caller is told so in place of the result"
+            : "and the result is sent once");
     return AnswerCodec.tombstone();
   }
 

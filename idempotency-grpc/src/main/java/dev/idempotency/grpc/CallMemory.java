@@ -19,6 +19,7 @@ final class CallMemory {
   private final Duration retryAfter;
   private @Nullable MemoryReservation request;
   private @Nullable MemoryReservation response;
+  private @Nullable MemoryReservation unrecorded;
   private long parsed;
   private boolean running;
   private boolean over;
@@ -40,6 +41,7 @@ final class CallMemory {
     synchronized (this) {
       request = budget.reserve(Kind.REQUESTS, scope);
       response = budget.reserve(Kind.RESPONSES, scope);
+      unrecorded = budget.reserve(Kind.UNRECORDED, scope);
       if (over) {
         // The client had disconnected before its message was looked at: no one would end these.
         end();
@@ -53,7 +55,7 @@ final class CallMemory {
   }
 
   /** Objects of a message and its bytes. */
-  private static long parsed(int bytes) {
+  private static long parsed(long bytes) {
     return 2L * bytes;
   }
 
@@ -63,7 +65,7 @@ final class CallMemory {
    * @throws RefusedCall if there is no room
    */
   void takeMore(long bytes) {
-    Grant grant = of(true).grow(bytes);
+    Grant grant = requestMemory().grow(bytes);
     if (!grant.isGranted()) {
       throw new RefusedCall(OwnAnswer.memoryFull(grant, retryAfter));
     }
@@ -71,12 +73,23 @@ final class CallMemory {
 
   /** What was taken to digest the message is not needed any more. */
   void contentDigested() {
-    MemoryReservation reservation = of(true);
+    MemoryReservation reservation = requestMemory();
     reservation.shrink(Math.max(0, reservation.bytes() - parsed));
   }
 
-  private synchronized MemoryReservation of(boolean ofRequest) {
-    MemoryReservation reservation = ofRequest ? request : response;
+  private synchronized MemoryReservation requestMemory() {
+    return reserved(request);
+  }
+
+  private synchronized MemoryReservation responseMemory() {
+    return reserved(response);
+  }
+
+  private synchronized MemoryReservation unrecordedMemory() {
+    return reserved(unrecorded);
+  }
+
+  private static MemoryReservation reserved(@Nullable MemoryReservation reservation) {
     if (reservation == null) {
       throw new IllegalStateException("nothing was reserved for this call");
     }
@@ -90,34 +103,44 @@ final class CallMemory {
    * @return false if there is no room
    */
   boolean beginWait(long bytes) {
-    MemoryReservation waiting = of(true);
+    MemoryReservation waiting = requestMemory();
     waiting.shrink(Math.max(0, waiting.bytes() - bytes));
     return waiting.moveTo(Kind.WAITS).isGranted();
   }
 
   /** The message is parsed again. Where there is no room, it counts as before. */
   void endWait(long bytes) {
-    MemoryReservation waited = of(true);
+    MemoryReservation waited = requestMemory();
     if (waited.moveTo(Kind.REQUESTS).isGranted()) {
       var unused = waited.grow(bytes);
     }
   }
 
-  /** Takes room for a message of the handler; without it the result cannot be recorded. */
+  /**
+   * Takes room for a message of the handler, and for its bytes, to record them; without it the
+   * result cannot be recorded.
+   *
+   * @param bytes of the message, serialized
+   */
   boolean takeResponse(long bytes) {
-    boolean taken = of(false).grow(bytes).isGranted();
+    boolean taken = responseMemory().grow(parsed(bytes)).isGranted();
     resultLost |= !taken;
     return taken;
   }
 
+  /** Takes room for a message that is sent without being recorded. */
+  boolean takeUnrecorded(long bytes) {
+    return unrecordedMemory().grow(bytes).isGranted();
+  }
+
   /** Takes room for the copies that recording a result makes; false if it cannot be recorded. */
   boolean mayRecord(long bytes) {
-    return !resultLost && of(false).grow(2 * bytes).isGranted();
+    return !resultLost && responseMemory().grow(2 * bytes).isGranted();
   }
 
   /** Whether there is room for a stored result, serialized and parsed. */
   boolean mayReplay(long bytes) {
-    return of(false).grow(2 * bytes).isGranted();
+    return responseMemory().grow(2 * bytes).isGranted();
   }
 
   OwnAnswer full() {
@@ -145,6 +168,9 @@ final class CallMemory {
     }
     if (response != null) {
       response.close();
+    }
+    if (unrecorded != null) {
+      unrecorded.close();
     }
   }
 }

@@ -30,6 +30,11 @@ record MarshalledMessage<T>(Marshaller<T> marshaller, T original, byte[] bytes) 
     }
   }
 
+  /** What is held of it {@linkplain #withoutBytes() without its bytes}, about. */
+  long unrecordedBytes() {
+    return original instanceof MessageLite ? bytes.length : 2L * bytes.length;
+  }
+
   /** Without its bytes, if they are not needed to read it. */
   MarshalledMessage<T> withoutBytes() {
     return original instanceof MessageLite

@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param trailers it closed with
  * @param headers it sent; empty if it sent none
  * @param messages it sent, as the method's marshaller writes them
- * @param truncated whether its messages are missing, because they were too many
+ * @param truncated whether its messages are missing, because they were too many, or found no memory
  */
 record RecordedAnswer(
     Status status,

@@ -5,8 +5,8 @@ import java.util.List;
 
 /**
  * The messages of one answer, kept until it is stored. Those of a stream are bounded in number and
- * bytes: with one too many all are let go, and the answer is known to be {@link #truncated()}. Not
- * thread-safe.
+ * bytes, and all by the memory for callers: with one too many all are dropped, and the answer is
+ * {@link #truncated()}. Not thread-safe.
  */
 final class RecordedMessages<RespT> {
 
@@ -26,7 +26,10 @@ final class RecordedMessages<RespT> {
     this.streams = streams;
   }
 
-  /** One message of any size: the first caller gets it even if it is too large to be stored. */
+  /**
+   * One message of any size: the first caller gets it even if it is too large to be stored, unless
+   * there is no memory to hold it until then.
+   */
   static <RespT> RecordedMessages<RespT> unary() {
     return new RecordedMessages<>(1, Long.MAX_VALUE, false);
   }
@@ -36,11 +39,12 @@ final class RecordedMessages<RespT> {
     return new RecordedMessages<>(maxMessages, maxBytes, true);
   }
 
+  /** Whether the handler has sent none. */
   boolean isEmpty() {
-    return messages.isEmpty();
+    return messages.isEmpty() && !truncated;
   }
 
-  /** Whether messages were let go, because there were too many. */
+  /** Whether messages were dropped, because there were too many or no memory for them. */
   boolean truncated() {
     return truncated;
   }
@@ -48,18 +52,29 @@ final class RecordedMessages<RespT> {
   /**
    * Keeps a message.
    *
-   * @param memory that it takes; without it a stream is let go, and a single message is sent but
-   *     not recorded
+   * @param memory that it takes; without it a stream is dropped, and a single message is sent but
+   *     not recorded, or dropped too if there is no memory even for that
    */
   void add(MarshalledMessage<RespT> message, CallMemory memory) {
-    bytes += message.bytes().length;
-    boolean room = truncated || memory.takeResponse(message.bytes().length);
-    if (messages.size() == maxMessages || bytes > maxBytes || (!room && streams)) {
-      truncated = true;
-      messages.clear();
-    } else if (!truncated) {
-      messages.add(room ? message : message.withoutBytes());
+    int size = message.bytes().length;
+    bytes += size;
+    if (truncated) {
+      return;
     }
+    if (messages.size() == maxMessages || bytes > maxBytes) {
+      drop();
+    } else if (memory.takeResponse(size)) {
+      messages.add(message);
+    } else if (!streams && memory.takeUnrecorded(message.unrecordedBytes())) {
+      messages.add(message.withoutBytes());
+    } else {
+      drop();
+    }
+  }
+
+  private void drop() {
+    truncated = true;
+    messages.clear();
   }
 
   /** Keeps none any more: they have been handed over. */

@@ -1,19 +1,13 @@
 package dev.idempotency.grpc;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.idempotency.grpc.wallet.PayRequest;
 import dev.idempotency.grpc.wallet.Payment;
 import dev.idempotency.grpc.wallet.WalletServiceGrpc;
-import io.grpc.ManagedChannel;
-import io.grpc.ManagedChannelBuilder;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.MetadataUtils;
-import java.io.BufferedReader;
-import java.io.InputStreamReader;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -32,42 +26,18 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(240)
 class AbuseTest {
 
-  private Process process;
-  private ManagedChannel channel;
-  private ManagedChannel abuser;
+  private static final int LARGE_ANSWERS = 300;
+
+  private AbusedProcess server;
   private int payments;
 
-  private void start(int heapMib, String bound) throws Exception {
-    process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx" + heapMib + "m",
-                "-XX:+ExitOnOutOfMemoryError",
-                // What Netty receives is not in question, with a key or without.
-                "-XX:MaxDirectMemorySize=2g",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                AbusedWallet.class.getName(),
-                bound)
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
-            .start();
-    BufferedReader out = new BufferedReader(new InputStreamReader(process.getInputStream(), UTF_8));
-    String line = out.readLine();
-    while (line != null && !line.startsWith("port ")) {
-      line = out.readLine();
-    }
-    assertThat(line).as("the server starts").isNotNull();
-    int port = Integer.parseInt(line.substring("port ".length()));
-    channel = ManagedChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
-    abuser = ManagedChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
+  private void start(String name, int heapMib, String... arguments) throws Exception {
+    server = new AbusedProcess(name, heapMib, arguments);
   }
 
   @AfterEach
   void stop() {
-    channel.shutdownNow();
-    abuser.shutdownNow();
-    process.destroyForcibly();
+    server.close();
   }
 
   private static PayRequest request(String key, long amount) {
@@ -75,7 +45,7 @@ class AbuseTest {
   }
 
   private WalletServiceGrpc.WalletServiceBlockingStub other() {
-    return WalletServiceGrpc.newBlockingStub(channel)
+    return WalletServiceGrpc.newBlockingStub(server.channel)
         .withDeadlineAfter(30, TimeUnit.SECONDS)
         .withInterceptors(
             MetadataUtils.newAttachHeadersInterceptor(WalletServer.metadata("tenant", "other")));
@@ -88,7 +58,7 @@ class AbuseTest {
   }
 
   private Future<Payment> greedy(PayRequest request) {
-    return WalletServiceGrpc.newFutureStub(abuser)
+    return WalletServiceGrpc.newFutureStub(server.abuser)
         .withInterceptors(
             MetadataUtils.newAttachHeadersInterceptor(WalletServer.metadata("tenant", "greedy")))
         .pay(request);
@@ -153,10 +123,10 @@ class AbuseTest {
       calls.add(greedy(request("key-" + i % keys, AbusedWallet.HOLD)));
     }
     Future<Payment> first =
-        WalletServiceGrpc.newFutureStub(channel).pay(request("mine", AbusedWallet.HOLD));
+        WalletServiceGrpc.newFutureStub(server.channel).pay(request("mine", AbusedWallet.HOLD));
     serves();
     Future<Payment> duplicate =
-        WalletServiceGrpc.newFutureStub(channel).pay(request("mine", AbusedWallet.HOLD));
+        WalletServiceGrpc.newFutureStub(server.channel).pay(request("mine", AbusedWallet.HOLD));
     for (int i = 0; i < 5; i++) {
       serves();
     }
@@ -172,14 +142,53 @@ class AbuseTest {
 
   @Test
   void othersAreServedWhateverOneCallerSends() throws Exception {
-    start(96, "bounded");
+    start("waiters", 96, "bounded");
     waitingDuplicates(60, 1_000_000);
+  }
+
+  private List<Future<Payment>> largeAnswers() {
+    List<Future<Payment>> calls = new ArrayList<>();
+    for (int i = 0; i < LARGE_ANSWERS; i++) {
+      calls.add(greedy(request("answer-" + i, AbusedWallet.LARGE)));
+    }
+    return calls;
+  }
+
+  private long answered() {
+    return other().balance(request("", AbusedWallet.ANSWERED)).getAmount();
+  }
+
+  /** They are more than the heap, and the store takes none before all of them were made. */
+  @Test
+  void answersThatWaitForTheStoreAreBounded() throws Exception {
+    start("answers", 128, "bounded", AbusedWallet.STALLED);
+    List<Future<Payment>> calls = largeAnswers();
+    TwelveRulesTest.await(() -> answered() == LARGE_ANSWERS);
+    go();
+    serves();
+
+    assertThat(codes(calls))
+        .contains(Status.Code.OK)
+        .isSubsetOf(Status.Code.OK, Status.Code.FAILED_PRECONDITION);
+    assertThat(codes(largeAnswers())).isSubsetOf(Status.Code.OK, Status.Code.FAILED_PRECONDITION);
+    assertThat(answered()).isEqualTo(LARGE_ANSWERS);
+    serves();
+    awaitNothingHeld();
+  }
+
+  @Test
+  @Tag("soak")
+  void withoutTheBoundAnswersThatWaitForTheStoreEndTheServer() throws Exception {
+    start("control of answers", 128, "unbounded", AbusedWallet.STALLED);
+    List<Future<Payment>> unused = largeAnswers();
+    assertThat(server.process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(server.process.exitValue()).isEqualTo(3);
   }
 
   @Test
   @Tag("soak")
   void othersAreServedWhateverOneCallerSendsInFullSize() throws Exception {
-    start(512, "bounded");
+    start("in full size", 512, "bounded");
     waitingDuplicates(120, 4_000_000);
     manyWaiters(8_000, 16);
   }
@@ -188,13 +197,13 @@ class AbuseTest {
   @Test
   @Tag("soak")
   void withoutTheBoundTheSameCallsEndTheServer() throws Exception {
-    start(96, "unbounded");
+    start("control of waiters", 96, "unbounded");
     List<Future<Payment>> calls = new ArrayList<>();
-    for (int i = 0; i < 10 && process.isAlive(); i++) {
+    for (int i = 0; i < 10 && server.process.isAlive(); i++) {
       calls.addAll(duplicates(60, 1_000_000));
-      boolean unused = process.waitFor(1, TimeUnit.SECONDS);
+      boolean unused = server.process.waitFor(1, TimeUnit.SECONDS);
     }
-    assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(process.exitValue()).isEqualTo(3);
+    assertThat(server.process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(server.process.exitValue()).isEqualTo(3);
   }
 }

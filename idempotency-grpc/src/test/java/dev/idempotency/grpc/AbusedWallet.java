@@ -3,6 +3,7 @@ package dev.idempotency.grpc;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.MemoryBudget;
 import dev.idempotency.grpc.wallet.Payment;
+import dev.idempotency.store.IdempotencyStore;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import dev.idempotency.store.redis.RedisIdempotencyStore;
 import io.grpc.Context;
@@ -27,6 +28,9 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A server with a small heap, in a process of its own, for {@link AbuseTest}: prints its port, and
@@ -45,13 +49,23 @@ final class AbusedWallet {
   /** Says how many outcomes wait to be stored. */
   static final long PENDING = 11;
 
+  /** Says how many of {@link #LARGE} have been answered by their handlers. */
+  static final long ANSWERED = 12;
+
+  /** In place of Redis: a store that takes no outcome until one of {@link #GO}. */
+  static final String STALLED = "stalled";
+
+  private static final CountDownLatch STALL = new CountDownLatch(1);
+  private static final AtomicLong LARGE_ANSWERS = new AtomicLong();
+
+  private static final int HANDLERS = 8;
   private static final Context.Key<String> TENANT = Context.key("tenant");
 
   private AbusedWallet() {}
 
   /**
    * Takes {@code bounded} or {@code unbounded}, or {@code unprotected} for no interceptor; then the
-   * address of Redis and the file for the ledger, if there are.
+   * address of Redis or {@link #STALLED}, and the file for the ledger, if there are.
    */
   public static void main(String[] arguments) throws Exception {
     MemoryBudget memory =
@@ -61,13 +75,12 @@ final class AbusedWallet {
             ? WalletServer.unprotected(WalletServer.Transport.NETTY)
             : new WalletServer(
                 WalletServer.Transport.NETTY,
-                arguments.length > 1
-                    ? RedisIdempotencyStore.builder().namespace("wallet").uri(arguments[1]).build()
-                    : InMemoryIdempotencyStore.create(),
+                store(arguments),
                 IdempotencyConfig.builder().memory(memory).build(),
                 settings -> settings.scopeByMetadata("tenant"),
                 List.of(new Tenants()),
-                unused -> {});
+                // As many handlers as a server runs at once; what they make does not count here.
+                builder -> builder.executor(Executors.newFixedThreadPool(HANDLERS)));
     Optional<Path> ledger = Arrays.stream(arguments).skip(2).findFirst().map(Path::of);
     Queue<StreamObserver<Payment>> held = new ConcurrentLinkedQueue<>();
     server.wallet.answer =
@@ -79,12 +92,16 @@ final class AbusedWallet {
             return;
           }
           if (amount == GO) {
+            STALL.countDown();
             for (var each = held.poll(); each != null; each = held.poll()) {
               answer(each, "held", HOLD);
             }
           }
           if (amount == LARGE) {
             answer(observer, incompressible(), amount);
+            LARGE_ANSWERS.incrementAndGet();
+          } else if (amount == ANSWERED) {
+            answer(observer, "", LARGE_ANSWERS.get());
           } else if (amount == HELD) {
             answer(observer, "", memory.held());
           } else if (amount == PENDING) {
@@ -98,6 +115,25 @@ final class AbusedWallet {
     System.out.println("port " + server.port());
     while (System.in.read() >= 0) {}
     Runtime.getRuntime().halt(Status.Code.OK.value());
+  }
+
+  private static IdempotencyStore store(String[] arguments) {
+    if (arguments.length == 1) {
+      return InMemoryIdempotencyStore.create();
+    }
+    if (!arguments[1].equals(STALLED)) {
+      return RedisIdempotencyStore.builder().namespace("wallet").uri(arguments[1]).build();
+    }
+    FaultyStore store = new FaultyStore(InMemoryIdempotencyStore.create());
+    store.beforeComplete =
+        () -> {
+          try {
+            STALL.await();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+        };
+    return store;
   }
 
   private static void answer(StreamObserver<Payment> observer, String id, long amount) {

@@ -210,6 +210,58 @@ class HeldMemoryTest {
     assertThat(server.wallet.effects).hasValue(2);
   }
 
+  /** Past the memory for results that are sent without being recorded. */
+  @Test
+  void aResultThatCannotBeHeldIsDroppedAndItsCallerIsToldThatItRan() throws Exception {
+    server.wallet.answer =
+        (effect, amount, observer) -> {
+          observer.onNext(Payment.newBuilder().setId("x".repeat(LARGE)).build());
+          observer.onCompleted();
+        };
+    try (MemoryReservation results = memory.reserve(Kind.RESPONSES, "");
+        MemoryReservation unrecorded = memory.reserve(Kind.UNRECORDED, "")) {
+      assertThat(results.grow(memory.largest(Kind.RESPONSES)).isGranted()).isTrue();
+      assertThat(unrecorded.grow(memory.largest(Kind.UNRECORDED)).isGranted()).isTrue();
+
+      assertThat(WalletServer.reason(refused("a", WalletServer.request("k", 1))))
+          .isEqualTo("IDEMPOTENCY_RESULT_NOT_KEPT");
+    }
+
+    assertThat(WalletServer.reason(refused("a", WalletServer.request("k", 1))))
+        .isEqualTo("IDEMPOTENCY_RESULT_NOT_KEPT");
+    assertThat(server.wallet.effects).hasValue(1);
+  }
+
+  /** It is held as a message until its tombstone is stored, and counted until then. */
+  @Test
+  void aResultThatIsSentWithoutBeingRecordedCountsUntilItsCallEnds() throws Exception {
+    server.wallet.answer =
+        (effect, amount, observer) -> {
+          observer.onNext(Payment.newBuilder().setId("x".repeat(LARGE)).build());
+          assertThat(memory.held(Kind.UNRECORDED)).isBetween((long) LARGE, LARGE + 100L);
+          observer.onCompleted();
+        };
+    try (MemoryReservation results = memory.reserve(Kind.RESPONSES, "")) {
+      assertThat(results.grow(memory.largest(Kind.RESPONSES)).isGranted()).isTrue();
+
+      assertThat(pay("a", WalletServer.request("k", 1)).getId()).hasSize(LARGE);
+      TwelveRulesTest.await(() -> memory.held(Kind.UNRECORDED) == 0);
+    }
+  }
+
+  /** As a message and as its bytes. */
+  @Test
+  void aResultCountsAsOftenAsItIsHeld() throws Exception {
+    server.wallet.answer =
+        (effect, amount, observer) -> {
+          observer.onNext(Payment.newBuilder().setId("x".repeat(LARGE)).build());
+          assertThat(memory.held(Kind.RESPONSES)).isBetween(2L * LARGE, 2L * LARGE + 100);
+          observer.onCompleted();
+        };
+
+    assertThat(pay("a", WalletServer.request("k", 1)).getId()).hasSize(LARGE);
+  }
+
   @Test
   void aCallWhoseClientDisconnectedCountsUntilItsHandlerEnds() throws Exception {
     holdHandlers();
