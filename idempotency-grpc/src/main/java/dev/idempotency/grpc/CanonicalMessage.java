@@ -20,6 +20,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class CanonicalMessage {
 
+  /**
+   * Twice what a parser takes by default. What is deeper is compared by its bytes: a parser does
+   * not look into an {@code Any}, so a message of 4 MB can have 100,000 of them in one another.
+   */
+  private static final int MAX_DEPTH = 200;
+
   private final RequestShape shape;
   private final CallMemory memory;
   private final WireMessage in;
@@ -32,6 +38,9 @@ final class CanonicalMessage {
   private long[] fields = new long[64];
 
   private int top;
+
+  /** Levels that are open. */
+  private int depth;
 
   private CanonicalMessage(RequestShape shape, byte[] message, CallMemory memory) {
     this.shape = shape;
@@ -59,9 +68,19 @@ final class CanonicalMessage {
    * Writes the fields of one message.
    *
    * @param keyDepth how far the path to the key has been followed; -1 beside it
-   * @return false, and nothing is written, if it is no message
+   * @return false, and nothing is written, if it is no message, or one that is nested too deep
    */
   private boolean level(Descriptor type, int keyDepth, int start, int end) {
+    if (depth == MAX_DEPTH) {
+      return false;
+    }
+    depth++;
+    boolean written = fields(type, keyDepth, start, end);
+    depth--;
+    return written;
+  }
+
+  private boolean fields(Descriptor type, int keyDepth, int start, int end) {
     int base = top;
     for (int at = start; at < end; at = in.end()) {
       if (!in.field(at, end)) {

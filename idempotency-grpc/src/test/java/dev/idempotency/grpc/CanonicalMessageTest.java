@@ -22,12 +22,15 @@ import dev.idempotency.grpc.wallet.Tag;
 import dev.idempotency.proto.KeyField;
 import io.grpc.protobuf.ProtoUtils;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** One content has one form, whatever the order of its bytes and the age of the schema. */
@@ -287,6 +290,74 @@ class CanonicalMessageTest {
     assertThat(forLarge).isLessThan(12L * large.getSerializedSize());
   }
 
+  /** A copy for each level would be a hundred times the message. */
+  @Test
+  void nestingCostsNoCopies() {
+    Envelope shallow = nested(1, "x".repeat(1_000_000));
+    Envelope deep = nested(90, "x".repeat(1_000_000));
+    byte[] warmed = content(deep, "idempotency_key");
+    assertThat(warmed).hasSizeGreaterThan(1_000_000);
+
+    long forShallow = allocatedBy(() -> content(shallow, "idempotency_key"));
+    long forDeep = allocatedBy(() -> content(deep, "idempotency_key"));
+
+    assertThat(forDeep).isLessThan(forShallow + forShallow / 5);
+    assertThat(forDeep).isLessThan(5L * deep.getSerializedSize());
+  }
+
+  /** A parser leaves the content of an {@code Any} alone, so it does not bound this. */
+  @Test
+  void anyWithinAnyAsOftenAsAMessageHasRoomForEndsNoStack() {
+    Envelope abyss = nested(100_000, "x");
+    Envelope another = nested(100_000, "y");
+
+    assertThat(content(abyss, "idempotency_key"))
+        .isEqualTo(content(abyss, "idempotency_key"))
+        .isNotEqualTo(content(another, "idempotency_key"));
+  }
+
+  /** An {@code Any} within an {@code Any}, and so on, and a text in the last. */
+  private static Envelope nested(int depth, String text) {
+    byte[] reversed = new byte[depth * 40 + text.length() + 100];
+    int first = reversed.length;
+    byte[] inner = request().setTo(text).build().toByteArray();
+    first -= inner.length;
+    System.arraycopy(inner, 0, reversed, first, inner.length);
+    String type = "/wallet.v1.PayRequest";
+    for (int i = 0; i < depth; i++) {
+      byte[] head =
+          Any.newBuilder()
+              .setTypeUrl(type)
+              .build()
+              .toByteString()
+              .concat(length(reversed.length - first))
+              .toByteArray();
+      first -= head.length;
+      System.arraycopy(head, 0, reversed, first, head.length);
+      type = "/google.protobuf.Any";
+    }
+    Any outermost =
+        Any.newBuilder()
+            .setTypeUrl("/google.protobuf.Any")
+            .setValue(ByteString.copyFrom(reversed, first, reversed.length - first))
+            .build();
+    return Envelope.newBuilder().setIdempotencyKey("k").setContent(outermost).build();
+  }
+
+  /** Tag and length of the content of an {@code Any}. */
+  private static ByteString length(int bytes) {
+    ByteString.Output out = ByteString.newOutput();
+    try {
+      CodedOutputStream output = CodedOutputStream.newInstance(out);
+      output.writeTag(Any.VALUE_FIELD_NUMBER, 2);
+      output.writeUInt32NoTag(bytes);
+      output.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return out.toByteString();
+  }
+
   private static PayRequest tagged(int count) {
     PayRequest.Builder request = request();
     for (int i = 0; i < count; i++) {
@@ -297,10 +368,14 @@ class CanonicalMessageTest {
   }
 
   private static long allocatedBy(PayRequest request) {
+    return allocatedBy(() -> content(request));
+  }
+
+  private static long allocatedBy(Supplier<byte[]> digesting) {
     com.sun.management.ThreadMXBean threads =
         (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     long before = threads.getCurrentThreadAllocatedBytes();
-    byte[] unused = content(request);
+    byte[] unused = digesting.get();
     return threads.getCurrentThreadAllocatedBytes() - before;
   }
 }

@@ -16,6 +16,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -31,7 +32,12 @@ class RelayedAnswerTest {
 
   private WalletServer inner() throws Exception {
     return new WalletServer(
-        Transport.NETTY, innerStore, IdempotencyConfig.defaults(), s -> s, List.of(), unused -> {});
+        Transport.NETTY,
+        innerStore,
+        IdempotencyConfig.defaults(),
+        s -> s.maxWait(Duration.ofMillis(1)),
+        List.of(),
+        unused -> {});
   }
 
   /** Forwards status and trailers of a failed call, as handlers with a blocking stub do. */
@@ -51,7 +57,7 @@ class RelayedAnswerTest {
             payment =
                 inner
                     .client()
-                    .withDeadlineAfter(500, TimeUnit.MILLISECONDS)
+                    .withDeadlineAfter(20, TimeUnit.SECONDS)
                     .pay(WalletServer.request("inner", amount));
           } catch (StatusRuntimeException e) {
             observer.onError(e);
@@ -115,7 +121,7 @@ class RelayedAnswerTest {
             held.set(observer);
             runs.countDown();
           };
-      var unused =
+      var first =
           dev.idempotency.grpc.wallet.WalletServiceGrpc.newFutureStub(inner.channel())
               .pay(WalletServer.request("inner", 1));
       TwelveRulesTest.await(runs);
@@ -127,6 +133,7 @@ class RelayedAnswerTest {
       Payment paid = Payment.newBuilder().setId("p").build();
       held.get().onNext(paid);
       held.get().onCompleted();
+      assertThat(first.get(20, TimeUnit.SECONDS)).isEqualTo(paid);
       WalletServer.Seen second = outer.pay(WalletServer.request("k", 1));
       assertThat(second.payment()).isEqualTo(paid);
       assertThat(second.replayed()).isFalse();

@@ -329,6 +329,25 @@ class HostileRecordTest {
     }
   }
 
+  /** As a key management service gets it: what makes a record of one key useless at another. */
+  @Test
+  void anOwnCipherBindsEachOutcomeToTheKeyAtWhichItStands() {
+    FailingCipher cipher = new FailingCipher(aes(1));
+    try (RedisIdempotencyStore store =
+        encrypting().encryption(PayloadEncryption.with(1, cipher)).build()) {
+      cipher.associated.clear();
+      store.complete(acquire(store), outcome("paid"));
+      byte[] ofFirst = cipher.associated.get(cipher.associated.size() - 1);
+      assertThat(answer(store, request(PAY_ONE))).isEqualTo("SAME paid");
+      assertThat(cipher.associated).hasSize(2).allSatisfy(e -> assertThat(e).isEqualTo(ofFirst));
+
+      IdempotencyKey other = IdempotencyKey.of("other-" + key.value());
+      Claim claim = store.claim(ClaimRequest.of(other, PAY_ONE, LEASE, TTL));
+      store.complete(((Claim.Acquired) claim).lease(), outcome("paid"));
+      assertThat(cipher.associated.get(2)).isNotEqualTo(ofFirst);
+    }
+  }
+
   @Test
   void anOwnCipherThatDoesNotWorkIsRefusedAtStart() {
     FailingCipher cipher = new FailingCipher(aes(1));
@@ -343,6 +362,7 @@ class HostileRecordTest {
 
     private static final int NONCE = 12;
     private final SecretKeySpec key;
+    private final List<byte[]> associated = new ArrayList<>();
     private boolean failing;
 
     FailingCipher(SecretKeySpec key) {
@@ -356,6 +376,7 @@ class HostileRecordTest {
       }
       Cipher gcm = Cipher.getInstance("AES/GCM/NoPadding");
       gcm.init(Cipher.ENCRYPT_MODE, key);
+      associated.add(associatedData);
       gcm.updateAAD(associatedData);
       byte[] sealed = gcm.doFinal(plaintext);
       return ByteBuffer.allocate(NONCE + sealed.length).put(gcm.getIV()).put(sealed).array();
@@ -366,6 +387,7 @@ class HostileRecordTest {
         throws GeneralSecurityException {
       Cipher gcm = Cipher.getInstance("AES/GCM/NoPadding");
       gcm.init(Cipher.DECRYPT_MODE, key, new GCMParameterSpec(128, ciphertext, 0, NONCE));
+      associated.add(associatedData);
       gcm.updateAAD(associatedData);
       return gcm.doFinal(ciphertext, NONCE, ciphertext.length - NONCE);
     }

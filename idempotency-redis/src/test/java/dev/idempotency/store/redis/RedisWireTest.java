@@ -17,6 +17,7 @@ import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.TimeSource;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
@@ -227,6 +228,44 @@ class RedisWireTest {
       direct.del(KEYS.redisKey(key));
       small.complete(acquire(small), outcome("a".repeat(1_000)));
       assertThat(small.claim(request())).isInstanceOf(StoredRecord.Completed.class);
+    }
+  }
+
+  /** A record of 16 kB that inflates to 16 MB. */
+  @Test
+  void aRecordThatInflatesBeyondTheBoundIsNotInflated() {
+    try (RedisIdempotencyStore deflating = store().maxOutcomeBytes(20_000_000).build();
+        RedisIdempotencyStore small = store().maxOutcomeBytes(100_000).build()) {
+      deflating.complete(acquire(deflating), outcome("a".repeat(16_000_000)));
+      assertThat(raw().length).isLessThan(100_000);
+      assertCorrupt(small, "maxOutcomeBytes");
+      com.sun.management.ThreadMXBean threads =
+          (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+      long before = threads.getCurrentThreadAllocatedBytes();
+
+      assertCorrupt(small, "maxOutcomeBytes");
+
+      assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(2_000_000);
+    }
+  }
+
+  @Test
+  void aRecordThatCannotBeReadIsInTheLogWithItsDigestAndNothingOfTheKey() {
+    try (RedisIdempotencyStore store = store().build();
+        LoggedLines log = new LoggedLines(RedisIdempotencyStore.class.getName())) {
+      store.complete(acquire(store), outcome(TEXT));
+      byte[] damaged = raw();
+      damaged[damaged.length - 1] ^= 1;
+      direct.set(KEYS.redisKey(key), damaged);
+
+      assertCorrupt(store, "checksum");
+
+      assertThat(log.lines())
+          .singleElement()
+          .asString()
+          .startsWith("SEVERE CORRUPT: the record with digest " + key.digestHex())
+          .doesNotContain(key.value())
+          .doesNotContain("very secret");
     }
   }
 

@@ -81,7 +81,15 @@ class FormInFrontTest extends WithAndWithoutKey {
   /** The query in UTF-8, the form in what the client says or the container takes. */
   @ParameterizedTest
   @ValueSource(
-      strings = {FORM, FORM + ";charset=UTF-8", FORM + ";charset=ISO-8859-1", FORM + ";charset=x"})
+      strings = {
+        FORM,
+        FORM + ";charset=UTF-8",
+        FORM + ";charset=ISO-8859-1",
+        FORM + ";charset=x",
+        FORM + "; charset=x'y",
+        FORM + "; charset=\"\"",
+        FORM + "; charset="
+      })
   void queryAndFormAreDecodedAsWithoutAKey(String type) throws Exception {
     serveAlone(PARAMETERS);
     HttpRequest.Builder request = post("b=%C3%A9&a=f", "Content-Type", type);
