@@ -78,9 +78,7 @@ final class Claims {
 
   private Decision judge(Operation operation, StoredRecord record) {
     if (record instanceof StoredRecord.Completed completed) {
-      return isDifferent(operation, completed.fingerprint())
-          ? new Decision.Mismatch()
-          : new Decision.Replay(completed.outcome(), completed.expiresAt());
+      return judgeCompleted(operation, completed);
     }
     if (record instanceof StoredRecord.Abandoned abandoned) {
       if (isDifferent(operation, abandoned.fingerprint())) {
@@ -96,12 +94,30 @@ final class Claims {
         : inFlight();
   }
 
+  private Decision judgeCompleted(Operation operation, StoredRecord.Completed completed) {
+    Fingerprint.Comparison comparison = compare(operation, completed.fingerprint());
+    if (comparison == Fingerprint.Comparison.DIFFERENT) {
+      return new Decision.Mismatch();
+    }
+    return comparison == Fingerprint.Comparison.INCOMPARABLE && !replaysNotComparable()
+        ? new Decision.NotComparable(operation.key().digestHex())
+        : new Decision.Replay(completed.outcome(), completed.expiresAt());
+  }
+
+  private boolean replaysNotComparable() {
+    return config().replayNotComparableUntil().filter(wallClock()::isBefore).isPresent();
+  }
+
   private boolean isDifferent(Operation operation, Fingerprint stored) {
+    return compare(operation, stored) == Fingerprint.Comparison.DIFFERENT;
+  }
+
+  private Fingerprint.Comparison compare(Operation operation, Fingerprint stored) {
     Fingerprint.Comparison comparison = operation.fingerprint().compare(stored);
     if (comparison == Fingerprint.Comparison.INCOMPARABLE) {
       parts.listener().tell(listener -> listener.onIncomparableFingerprint(operation));
     }
-    return comparison == Fingerprint.Comparison.DIFFERENT;
+    return comparison;
   }
 
   /** Claims once. Calls the store, and no resolver. */
@@ -153,12 +169,17 @@ final class Claims {
     if (!(standing instanceof StoredRecord.Abandoned abandoned)) {
       return new Look.Found(standing);
     }
-    if (isDifferent(operation, abandoned.fingerprint())) {
+    Fingerprint.Comparison comparison = compare(operation, abandoned.fingerprint());
+    if (comparison == Fingerprint.Comparison.DIFFERENT) {
       return new Look.Decided(new Decision.Mismatch());
     }
     // Its owner lives in this process: only renewals failed.
-    return parts.renewals().revive(operation.key(), abandoned.fence())
-        ? new Look.Found(running(abandoned, claim))
+    if (parts.renewals().revive(operation.key(), abandoned.fence())) {
+      return new Look.Found(running(abandoned, claim));
+    }
+    // A takeover would put this request in the place of one that it may not be.
+    return comparison == Fingerprint.Comparison.INCOMPARABLE && !replaysNotComparable()
+        ? new Look.Found(abandoned)
         : new Look.Unresolved(claim, abandoned);
   }
 

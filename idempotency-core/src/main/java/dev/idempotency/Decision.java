@@ -48,6 +48,14 @@ public sealed interface Decision {
   record Abandoned(String keyDigest, long fence, Duration since) implements Decision {}
 
   /**
+   * The first request with this key ran, but was digested in another way, so nobody can tell
+   * whether this one is the same: neither replay nor run. Only its caller is the same.
+   *
+   * @param keyDigest as in {@link Abandoned}
+   */
+  record NotComparable(String keyDigest) implements Decision {}
+
+  /**
    * The request is older than a record of its first attempt can be, and there is none: whether it
    * ran cannot be known, so it does not run. Only under {@link LateKeys#REFUSE}.
    *

@@ -4,6 +4,7 @@ import dev.idempotency.store.ClaimRequest;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.TimeSource;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +67,11 @@ public final class IdempotencyConfig {
   /** Finds out how doubtful executions ended; default none. */
   public Optional<OutcomeResolver> resolver() {
     return Optional.ofNullable(values.resolver);
+  }
+
+  /** Until when results of requests that cannot be compared are replayed; default never. */
+  public Optional<Instant> replayNotComparableUntil() {
+    return Optional.ofNullable(values.replayNotComparableUntil);
   }
 
   /** What becomes of requests older than any record; default ACCEPT. */
@@ -145,6 +151,7 @@ public final class IdempotencyConfig {
     private InDoubtPolicy inDoubt = InDoubtPolicy.HOLD;
     private AbandonedPolicy abandoned = AbandonedPolicy.HOLD;
     private @Nullable OutcomeResolver resolver;
+    private @Nullable Instant replayNotComparableUntil;
     private LateKeys lateKeys = LateKeys.ACCEPT;
     private Duration clockSkew = Duration.ofMinutes(5);
     private KeyTime keyTime = KeyTime.uuid();
@@ -169,6 +176,7 @@ public final class IdempotencyConfig {
       inDoubt = other.inDoubt;
       abandoned = other.abandoned;
       resolver = other.resolver;
+      replayNotComparableUntil = other.replayNotComparableUntil;
       lateKeys = other.lateKeys;
       clockSkew = other.clockSkew;
       keyTime = other.keyTime;
@@ -222,6 +230,20 @@ public final class IdempotencyConfig {
     /** Finds out how doubtful executions ended; default none. */
     public Builder resolver(OutcomeResolver outcomeResolver) {
       this.resolver = outcomeResolver;
+      return this;
+    }
+
+    /**
+     * For the time after a deploy that digests requests in another way (another fingerprint of a
+     * route, another key field, other excluded fields): a retry of a request that the version
+     * before recorded is replayed to the same caller without being compared, so <em>another</em>
+     * request with the same key and to the same method gets the answer too. Without it such a retry
+     * is refused as {@link Decision.NotComparable}.
+     *
+     * @param end at most the longest TTL after the deploy has ended; by {@link #timeSource}
+     */
+    public Builder replayNotComparableUntil(Instant end) {
+      this.replayNotComparableUntil = end;
       return this;
     }
 

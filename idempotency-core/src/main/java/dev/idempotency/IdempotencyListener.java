@@ -47,6 +47,9 @@ public interface IdempotencyListener {
    */
   default void onTakeover(IdempotencyKey key, boolean reexecution) {}
 
-  /** The request was digested in another way than the first one's: not compared. */
+  /**
+   * The request was digested in another way than the first one's, so they cannot be compared:
+   * refused, unless {@link IdempotencyConfig#replayNotComparableUntil()} says otherwise.
+   */
   default void onIncomparableFingerprint(Operation operation) {}
 }

@@ -11,6 +11,7 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.testing.FlakyStore;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -55,8 +56,54 @@ class IdempotencyEngineTest extends EngineFixture {
         .isEqualTo(new Decision.Mismatch());
     assertThat(engine.begin(Operation.of(key, fingerprint("http/2", "mallory"))))
         .isEqualTo(new Decision.Mismatch());
-    assertReplays(engine.begin(Operation.of(key, fingerprint("http/2", "alice"))), OUTCOME);
+  }
+
+  /** Replayed, another request with the key would be answered with what the first one did. */
+  @Test
+  void aRequestThatCannotBeComparedIsNeitherReplayedNorRun() {
+    IdempotencyEngine engine = engine(config());
+    IdempotencyKey key = IdempotencyKey.of("order-1");
+    Operation newer = Operation.of(key, fingerprint("http/2", "alice"));
+    OwnedExecution first = proceed(engine.begin(Operation.of(key, fingerprint("http/1", "alice"))));
+    assertThat(engine.begin(newer)).isInstanceOf(Decision.InFlight.class);
+
+    first.complete(OUTCOME);
+
+    assertThat(engine.begin(newer)).isEqualTo(new Decision.NotComparable(key.digestHex()));
+    assertThat(engine.beginOrWait(newer, Duration.ofSeconds(1)))
+        .isCompletedWithValue(new Decision.NotComparable(key.digestHex()));
     assertThat(events.names).contains("incomparable");
+    assertReplays(engine.begin(Operation.of(key, fingerprint("http/1", "alice"))), OUTCOME);
+  }
+
+  @Test
+  void theApplicationMayReplayWhatCannotBeComparedUntilATime() {
+    Instant end = clock.now().plus(Duration.ofHours(1));
+    IdempotencyEngine engine = engine(config().replayNotComparableUntil(end));
+    IdempotencyKey key = IdempotencyKey.of("order-1");
+    Operation newer = Operation.of(key, fingerprint("http/2", "alice"));
+    proceed(engine.begin(Operation.of(key, fingerprint("http/1", "alice")))).complete(OUTCOME);
+
+    assertReplays(engine.begin(newer), OUTCOME);
+    assertThat(engine.begin(Operation.of(key, fingerprint("http/2", "mallory"))))
+        .isEqualTo(new Decision.Mismatch());
+    clock.advance(Duration.ofHours(1));
+    assertThat(engine.begin(newer)).isEqualTo(new Decision.NotComparable(key.digestHex()));
+  }
+
+  @Test
+  void anAbandonedKeyIsNotTakenOverByARequestThatCannotBeCompared() {
+    vanishedOwner();
+    IdempotencyEngine engine =
+        engine(
+            config()
+                .abandoned(AbandonedPolicy.REEXECUTE)
+                .resolver(unresolved -> new OutcomeResolver.Resolution.Completed(OUTCOME)));
+    Operation newer =
+        Operation.of(TRANSFER.key(), Fingerprint.builder("test/2").add("payout").build());
+
+    assertThat(engine.begin(newer)).isInstanceOf(Decision.Abandoned.class);
+    assertReplays(engine.begin(TRANSFER), OUTCOME);
   }
 
   private static Fingerprint fingerprint(String tag, String caller) {

@@ -15,8 +15,9 @@ import java.util.List;
  * <p>Three parts, in this order: an 8-byte tag that names the algorithm and the schema of the
  * request; a 16-byte digest of the caller's credential (zero where the scope already separates
  * callers); the 32-byte SHA-256 of the request. The caller is always compared. The request is
- * compared only under equal tags, so that a rolling deploy which changes the way requests are
- * digested does not refuse every retry (see {@link Comparison#INCOMPARABLE}). Immutable.
+ * compared only under equal tags: two ways of digesting say nothing of each other (see {@link
+ * Comparison#INCOMPARABLE}). What must be compared whatever the tag (a method, a path) stands in
+ * the caller's part. Immutable.
  */
 public final class Fingerprint {
 

@@ -71,6 +71,8 @@ record InterceptorAnswers<ReqT, RespT>(
       send(OwnAnswer.inFlight(settings.inFlightCode(), inFlight.retryAfter()));
     } else if (decision instanceof Decision.Mismatch) {
       send(OwnAnswer.mismatch());
+    } else if (decision instanceof Decision.NotComparable notComparable) {
+      send(OwnAnswer.notComparable(notComparable.keyDigest()));
     } else if (decision instanceof Decision.Abandoned abandoned) {
       send(OwnAnswer.outcomeUnknown(abandoned.keyDigest()));
     } else if (decision instanceof Decision.KeyExpired) {

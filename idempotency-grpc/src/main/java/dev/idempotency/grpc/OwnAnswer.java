@@ -103,11 +103,23 @@ record OwnAnswer(
   }
 
   static OwnAnswer outcomeUnknown(String keyDigest) {
-    return answer(
-            Status.Code.FAILED_PRECONDITION,
-            "IDEMPOTENCY_OUTCOME_UNKNOWN",
-            "nobody knows how the first call with this idempotency key ended; look whether it took"
-                + " effect before you try again with a new key")
+    return unknown(
+        keyDigest,
+        "nobody knows how the first call with this idempotency key ended; look whether it took"
+            + " effect before you try again with a new key");
+  }
+
+  /** The first call ran, and nobody can tell whether this one is the same. */
+  static OwnAnswer notComparable(String keyDigest) {
+    return unknown(
+        keyDigest,
+        "the first call with this idempotency key ran, but calls are compared in another way since"
+            + " then, so nobody can tell whether this one is the same; look whether it took effect"
+            + " before you try again with a new key");
+  }
+
+  private static OwnAnswer unknown(String keyDigest, String description) {
+    return answer(Status.Code.FAILED_PRECONDITION, "IDEMPOTENCY_OUTCOME_UNKNOWN", description)
         .about(keyDigest);
   }
 

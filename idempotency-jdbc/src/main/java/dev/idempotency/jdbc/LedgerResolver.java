@@ -42,9 +42,12 @@ final class LedgerResolver implements OutcomeResolver {
     if (recorded.isEmpty()) {
       return new Resolution.NotExecuted();
     }
-    return recorded.get().isOfAnotherThan(unresolved.fingerprint())
-        ? new Resolution.KeyReused()
-        : new Resolution.Completed(toOutcome.apply(recorded.get()));
+    return switch (recorded.get().fingerprint().compare(unresolved.fingerprint())) {
+      case DIFFERENT -> new Resolution.KeyReused();
+      case SAME -> new Resolution.Completed(toOutcome.apply(recorded.get()));
+      // Something ran, but whether it was this request cannot be found out.
+      case INCOMPARABLE -> new Resolution.Unknown();
+    };
   }
 
   private Connection connect() throws SQLException {

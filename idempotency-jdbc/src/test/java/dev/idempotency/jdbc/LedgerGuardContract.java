@@ -216,7 +216,8 @@ abstract class LedgerGuardContract {
   }
 
   @Test
-  void theSameRequestDigestedInAnotherWayGetsWhatIsRecorded() throws SQLException {
+  void aRequestDigestedInAnotherWayHasNoEffectAndIsNotAnsweredForTheOneThatRan()
+      throws SQLException {
     execute(KEY, 7, FIRST);
     Fingerprint newer = Fingerprint.builder("test/2").add("transfer, anew").build();
 
@@ -224,7 +225,8 @@ abstract class LedgerGuardContract {
       assertThatThrownBy(() -> guard.record(second, new Owner(KEY, newer, 8), SECOND))
           .isInstanceOf(AlreadyExecutedException.class);
     }
-    assertThat(resolve(KEY, newer)).isEqualTo(new Resolution.Completed(FIRST));
+    assertThat(resolve(KEY, newer)).isEqualTo(new Resolution.Unknown());
+    assertThat(effectsCommitted()).isEqualTo(1);
   }
 
   @Test

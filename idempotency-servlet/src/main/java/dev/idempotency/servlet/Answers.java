@@ -60,13 +60,26 @@ final class Answers {
    * @param keyDigest for the operator whom the caller will ask
    */
   void unknown(HttpServletResponse response, String keyDigest) throws IOException {
-    problem(
+    unknown(
         response,
-        of(
-                Problem.OUTCOME_UNKNOWN,
-                "The first request with this key ended without a known result. It may have been"
-                    + " carried out: check its effect before you send it again with a new key.")
-            .withKeyDigest(keyDigest));
+        keyDigest,
+        "The first request with this key ended without a known result. It may have been carried"
+            + " out: check its effect before you send it again with a new key.");
+  }
+
+  /** The first request ran, and nobody can tell whether this one is the same. */
+  void notComparable(HttpServletResponse response, String keyDigest) throws IOException {
+    unknown(
+        response,
+        keyDigest,
+        "The first request with this key was carried out, but requests are compared in another way"
+            + " since then: whether this one is the same cannot be told. Check its effect before"
+            + " you send it again with a new key.");
+  }
+
+  private void unknown(HttpServletResponse response, String keyDigest, String detail)
+      throws IOException {
+    problem(response, of(Problem.OUTCOME_UNKNOWN, detail).withKeyDigest(keyDigest));
   }
 
   private IdempotencyProblem of(Problem problem, String detail) {

@@ -29,9 +29,13 @@ final class ComparedRequest {
 
   void addTo(Fingerprint.Builder fingerprint, HttpServletRequest request) {
     String query = request.getQueryString();
+    String path =
+        PercentEncoding.normalize(SESSION.matcher(request.getRequestURI()).replaceAll(""));
     fingerprint
+        // In the part that is compared whatever the way in which the rest is digested.
+        .caller("http " + request.getMethod() + " " + path)
         .add(request.getMethod())
-        .add(PercentEncoding.normalize(SESSION.matcher(request.getRequestURI()).replaceAll("")))
+        .add(path)
         .add(query == null ? "" : QueryString.comparable(query, ignoredParameters))
         .add(MediaTypeText.comparable(request.getContentType()))
         .add(String.join(",", tokens(request, "Content-Encoding")));

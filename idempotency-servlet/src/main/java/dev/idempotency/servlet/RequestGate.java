@@ -374,6 +374,8 @@ final class RequestGate {
           Problem.KEY_EXPIRED,
           "This key is older than a stored response can be, so it cannot be found out whether the"
               + " request ran, and it was not run now. Check its effect, then use a new key.");
+    } else if (decision instanceof Decision.NotComparable notComparable) {
+      answers.notComparable(answer, notComparable.keyDigest());
     } else if (decision instanceof Decision.Abandoned abandoned) {
       answers.unknown(answer, abandoned.keyDigest());
     } else {

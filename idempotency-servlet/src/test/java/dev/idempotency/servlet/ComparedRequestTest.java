@@ -127,4 +127,36 @@ class ComparedRequestTest {
     assertThat(answer.headers().firstValue("Link"))
         .contains("<https://docs.example/key-malformed>; rel=\"describedby\"");
   }
+
+  /** After a deploy that renames the fingerprint, or with two filters on one store. */
+  @Test
+  void whatIsDigestedInAnotherWayIsNoAnswerToAnotherMethodOrPathNorSilentlyToTheSame()
+      throws Exception {
+    String key = UUID.randomUUID().toString();
+    assertThat(post("/v1/transfers", key).statusCode()).isEqualTo(200);
+    server.close();
+    server =
+        new TestServer(
+            TestServer.everything(engine)
+                .fingerprint("renamed", RequestFingerprint.canonicalJson())
+                .build(),
+            (request, response) -> response.getWriter().print("run " + runs.incrementAndGet()));
+
+    assertThat(post("/v1/payouts", key).statusCode()).isEqualTo(422);
+    HttpResponse<String> patched =
+        server.send(
+            server
+                .request("/v1/transfers")
+                .header("Idempotency-Key", key)
+                .method("PATCH", BodyPublishers.ofString("{}")));
+    assertThat(patched.statusCode()).isEqualTo(422);
+
+    HttpResponse<String> same = post("/v1/transfers", key);
+    assertThat(same.statusCode()).isEqualTo(409);
+    assertThat(same.body())
+        .contains("outcome-unknown", "was carried out", "cannot be told")
+        .contains("digest:")
+        .doesNotContainIgnoringCase("not executed");
+    assertThat(runs).hasValue(1);
+  }
 }

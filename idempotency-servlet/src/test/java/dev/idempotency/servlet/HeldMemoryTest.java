@@ -231,8 +231,8 @@ class HeldMemoryTest {
       assertThat(retry.statusCode()).isEqualTo(409);
       assertThat(retry.body()).contains("response-not-kept").contains("201");
     }
-    assertThat(server.post("200000", "k").body()).hasSize(200_000);
-    assertThat(server.post("200000", "k").body()).hasSize(200_000);
+    assertThat(server.post("150000", "k").body()).hasSize(150_000);
+    assertThat(server.post("150000", "k").body()).hasSize(150_000);
     assertThat(runs).hasValue(3);
     until(() -> memory.held() == 0);
   }

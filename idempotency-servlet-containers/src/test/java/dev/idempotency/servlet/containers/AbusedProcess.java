@@ -42,11 +42,17 @@ final class AbusedProcess implements AutoCloseable {
   private final AtomicLong payments = new AtomicLong();
 
   AbusedProcess(int heapMib, AbusedServer.Mode mode) throws IOException {
+    Path errors =
+        Path.of(
+            "target", "abuse " + Container.nameOfThisRun() + " " + mode + " " + heapMib + ".log");
+    Files.createDirectories(errors.toAbsolutePath().getParent());
     process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx" + heapMib + "m",
                 "-XX:+ExitOnOutOfMemoryError",
+                // That it ended for that reason is in the file with its errors.
+                "-XX:+DisplayVMOutputToStderr",
                 "-XX:TieredStopAtLevel=1",
                 "-Dcontainer=" + Container.nameOfThisRun(),
                 "-cp",
@@ -55,14 +61,14 @@ final class AbusedProcess implements AutoCloseable {
                 mode.name(),
                 link.uri(),
                 ledger.toString())
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.to(errors.toFile()))
             .start();
     BufferedReader out = new BufferedReader(new InputStreamReader(process.getInputStream(), UTF_8));
     String line = out.readLine();
     while (line != null && !line.startsWith("port ")) {
       line = out.readLine();
     }
-    assertThat(line).as("the server starts").isNotNull();
+    assertThat(line).as("the server starts, see " + errors).isNotNull();
     port = Integer.parseInt(line.substring("port ".length()));
   }
 
