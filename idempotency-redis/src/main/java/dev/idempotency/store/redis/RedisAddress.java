@@ -51,8 +51,9 @@ record RedisAddress(
       Pattern.compile(
           "(?<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?<authority>[^/?#]*)(?:/(?<path>[^?#]*))?"
               + "(?:\\?(?<query>[^#]*))?(?<fragment>#.*)?");
-  // Visible ASCII, where a percent sign starts an escape.
-  private static final Pattern ENCODED = Pattern.compile("(?:[!-$&-~]|%[0-9A-Fa-f]{2})*");
+  // Other than visible ASCII, where a percent sign starts an escape. Searched, because a pattern
+  // that repeats a choice needs stack for every character.
+  private static final Pattern NOT_ENCODED = Pattern.compile("[^!-~]|%(?![0-9A-Fa-f]{2})");
   private static final Pattern NODE =
       Pattern.compile("(\\[[0-9A-Fa-f:.%]+]|[A-Za-z0-9._-]+):([0-9]{1,5})");
   private static final Pattern DATABASE = Pattern.compile("[0-9]{1,9}");
@@ -94,7 +95,7 @@ record RedisAddress(
     if (!uri.matches()) {
       throw refused("is not a URI with a scheme and a host");
     }
-    if (!ENCODED.matcher(text).matches()) {
+    if (NOT_ENCODED.matcher(text).find()) {
       throw refused("has a character that a URI percent-encodes, or a '%' that encodes none");
     }
     String scheme = uri.group("scheme");

@@ -55,6 +55,17 @@ class RedisAddressTest {
         .hasMessageContaining("use redis://");
   }
 
+  /** A pattern that repeats a choice ended the stack of whoever read it. */
+  @Test
+  void aLongAddressEndsNoStack() {
+    String nodes = "%6e:1,".repeat(20_000) + "n:1";
+
+    assertThatThrownBy(() -> RedisAddress.parse("redis-cluster://" + nodes))
+        .hasMessageContaining("not host:port");
+    assertThat(RedisAddress.parse("redis-cluster://:%41" + "a%41".repeat(20_000) + "@n:1").nodes())
+        .containsExactly(new Node("n", 1));
+  }
+
   @Test
   void everyPartIsRead() {
     RedisAddress sentinel =
