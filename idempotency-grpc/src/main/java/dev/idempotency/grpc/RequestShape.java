@@ -29,7 +29,9 @@ final class RequestShape {
 
   private final Descriptor request;
   private final List<FieldDescriptor> keyPath;
-  private final Set<FieldDescriptor> excluded = new HashSet<>();
+
+  /** By full name: a type can have a descriptor in more than one pool. */
+  private final Set<String> excluded = new HashSet<>();
 
   /** What may stand in an {@code Any}, by full name: all that the files of the request know. */
   private final Map<String, Descriptor> known = new HashMap<>();
@@ -51,7 +53,7 @@ final class RequestShape {
       for (FieldDescriptor field : type.getFields()) {
         if (PolicyOptions.ofField(field).getFingerprint()
             == FieldPolicy.Fingerprint.FINGERPRINT_EXCLUDE) {
-          excluded.add(field);
+          excluded.add(field.getFullName());
           leftOut.add("excluded " + name(field));
         }
       }
@@ -113,7 +115,7 @@ final class RequestShape {
   }
 
   boolean isExcluded(FieldDescriptor field) {
-    return excluded.contains(field);
+    return excluded.contains(field.getFullName());
   }
 
   static boolean isAny(Descriptor type) {

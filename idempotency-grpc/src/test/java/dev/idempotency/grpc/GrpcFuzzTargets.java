@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.idempotency.IdempotencyConfig;
+import dev.idempotency.grpc.wallet.Envelope;
 import dev.idempotency.grpc.wallet.PayRequest;
 import dev.idempotency.grpc.wallet.Tag;
 import dev.idempotency.proto.KeyField;
@@ -27,6 +28,12 @@ final class GrpcFuzzTargets {
           PayRequest.getDescriptor(),
           Optional.of(KeyField.at(PayRequest.getDescriptor(), "idempotency_key")),
           ProtoUtils.marshaller(PayRequest.getDefaultInstance()));
+
+  private static final ProtobufRequestReader<Envelope> ENVELOPES =
+      new ProtobufRequestReader<>(
+          Envelope.getDescriptor(),
+          Optional.of(KeyField.at(Envelope.getDescriptor(), "idempotency_key")),
+          ProtoUtils.marshaller(Envelope.getDefaultInstance()));
 
   private static final AnswerCodec CODEC =
       new AnswerCodec(new ReplayableMetadata(Optional.empty()));
@@ -60,20 +67,36 @@ final class GrpcFuzzTargets {
                   .toBytes()),
           GrpcFuzzTargets::checkAnswer);
 
+  static final FuzzTarget ENVELOPE =
+      new FuzzTarget(
+          "envelope",
+          List.of(
+              Envelope.newBuilder().setContent(Any.pack(request().build())).build().toByteArray(),
+              Envelope.newBuilder()
+                  .setIdempotencyKey("k")
+                  .setContent(Any.pack(Any.pack(Any.pack(request().setTrace("t").build()))))
+                  .build()
+                  .toByteArray()),
+          GrpcFuzzTargets::checkEnvelope);
+
   private GrpcFuzzTargets() {}
 
   static Stream<FuzzTarget> all() {
-    return Stream.of(REQUEST, ANSWER);
+    return Stream.of(REQUEST, ENVELOPE, ANSWER);
   }
 
   private static PayRequest.Builder request() {
     return PayRequest.newBuilder().setIdempotencyKey("k").setTo("bob").setAmount(300);
   }
 
-  private static ByteBuffer content(PayRequest request) {
+  private static CallMemory memory() {
     CallMemory memory = new CallMemory(IdempotencyConfig.defaults());
     memory.takeRequest("", 0);
-    return READER.read(request).content(memory);
+    return memory;
+  }
+
+  private static ByteBuffer content(PayRequest request) {
+    return READER.read(request).content(memory());
   }
 
   /** The key is not in the content; that a field was sent twice, or late, does not show in it. */
@@ -91,6 +114,24 @@ final class GrpcFuzzTargets {
     assertThat(content(PayRequest.parseFrom(request.toByteArray()))).isEqualTo(content);
     assertThat(content(request.toBuilder().setAmount(request.getAmount() + 1).build()))
         .isNotEqualTo(content);
+  }
+
+  /** Parsed again it is the same, whatever the Any holds. */
+  private static void checkEnvelope(byte[] input) throws InvalidProtocolBufferException {
+    Envelope envelope;
+    try {
+      envelope = Envelope.parseFrom(input);
+    } catch (InvalidProtocolBufferException e) {
+      return;
+    }
+    ByteBuffer content = ENVELOPES.read(envelope).content(memory());
+    assertThat(
+            ENVELOPES
+                .read(envelope.toBuilder().setIdempotencyKey("another").build())
+                .content(memory()))
+        .isEqualTo(content);
+    assertThat(ENVELOPES.read(Envelope.parseFrom(envelope.toByteArray())).content(memory()))
+        .isEqualTo(content);
   }
 
   /** An answer that is read is written as it was, or none is read. */
