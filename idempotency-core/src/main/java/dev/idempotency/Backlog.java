@@ -63,21 +63,33 @@ final class Backlog {
     add(write, releases);
   }
 
+  /** Tells an outcome for which there is no memory that it is lost. */
+  void refuseOutcome(PendingWrite write) {
+    logFull(
+        "full: {0} writes wait for the store, and the memory budget has no room for another outcome"
+            + " of this scope; more are given up",
+        size());
+    giveUp(write);
+  }
+
   private void add(PendingWrite write, AtomicInteger count) {
     if (count.incrementAndGet() > capacity) {
       count.decrementAndGet();
-      if (toldFull.compareAndSet(false, true)) {
-        EngineLog.log(
-            System.Logger.Level.ERROR,
-            "full: {0} writes wait for the store, as many as maxPending allows; more are given up",
-            Integer.toString(capacity));
-      }
+      logFull(
+          "full: {0} writes wait for the store, as many as maxPending allows; more are given up",
+          capacity);
       giveUp(write);
       return;
     }
     if (!queue(write, count == outcomes)) {
       ended(count == outcomes);
       giveUp(write);
+    }
+  }
+
+  private void logFull(String message, int writes) {
+    if (toldFull.compareAndSet(false, true)) {
+      EngineLog.log(System.Logger.Level.ERROR, message, Integer.toString(writes));
     }
   }
 

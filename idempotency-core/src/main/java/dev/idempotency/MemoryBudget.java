@@ -26,25 +26,27 @@ public final class MemoryBudget {
   /** What is held. New kinds may come in minor versions. */
   public enum Kind {
     /** Bodies and messages of requests that are read or run; a quarter. */
-    REQUESTS(4),
+    REQUESTS(8),
     /** Forms that a container has parsed; an eighth. */
-    FORMS(2),
+    FORMS(4),
     /** Bodies and messages of requests that wait for their key; an eighth. */
-    WAITS(2),
+    WAITS(4),
     /** Results until they are stored and sent; five sixteenths. */
-    RESPONSES(5),
+    RESPONSES(10),
     /**
      * Results that found no room among {@link #RESPONSES}, until that they ran is stored and they
      * are sent, once; a sixteenth.
      */
-    UNRECORDED(1),
-    /** Outcomes that wait for the store; an eighth. */
-    OUTCOMES(2);
+    UNRECORDED(2),
+    /** Outcomes that wait for the store, with their result; three thirty-seconds. */
+    OUTCOMES(3),
+    /** Outcomes that wait for the store without a result; a thirty-second. */
+    TOMBSTONES(1);
 
-    private final int sixteenths;
+    private final int parts;
 
-    Kind(int sixteenths) {
-      this.sixteenths = sixteenths;
+    Kind(int parts) {
+      this.parts = parts;
     }
   }
 
@@ -69,7 +71,7 @@ public final class MemoryBudget {
   private MemoryBudget(long bytes) {
     this.bytes = bytes;
     for (Kind kind : Kind.values()) {
-      pools.put(kind, new MemoryPool(bytes / 16 * kind.sixteenths));
+      pools.put(kind, new MemoryPool(bytes / 32 * kind.parts));
     }
   }
 

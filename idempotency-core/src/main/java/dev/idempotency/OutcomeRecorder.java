@@ -13,6 +13,9 @@ import java.util.Optional;
 /** Stores the outcome of one execution: now, or later from the backlog. */
 final class OutcomeRecorder {
 
+  /** Estimate of the heap that a pending outcome takes beside its result and its key. */
+  private static final int PENDING_BYTES = 1024;
+
   private final EngineParts engine;
   private final HeldLease held;
 
@@ -42,7 +45,7 @@ final class OutcomeRecorder {
     } catch (Error e) {
       // As for a defect above.
       held.letGo();
-      engine.backlog().addOutcome(pending(kept, keptFor));
+      queue(kept, keptFor);
       throw e;
     }
     engine.listener().tell(listener -> listener.onCompletion(key(), completion.status()));
@@ -61,7 +64,7 @@ final class OutcomeRecorder {
         // key would be in flight until its TTL.
         held.letGo();
       }
-      engine.backlog().addOutcome(pending(kept, keptFor));
+      queue(kept, keptFor);
     }
     return new Completion(Completion.Status.UNRECORDED, authoritative);
   }
@@ -70,15 +73,34 @@ final class OutcomeRecorder {
     return Outcome.tombstone(outcome.format(), new byte[0]);
   }
 
-  /** As it may wait: a tombstone, which still prevents a second run, where there is no room. */
-  private PendingOutcome pending(Outcome outcome, Duration keptFor) {
-    MemoryReservation memory =
-        engine.config().memory().reserve(MemoryBudget.Kind.OUTCOMES, key().scope());
-    if (outcome.isTombstone() || memory.grow(outcome.size()).isGranted()) {
-      return new PendingOutcome(outcome, keptFor, memory);
+  /**
+   * Queues it as it may wait: where there is no room, as a tombstone; where none fits, it is lost.
+   */
+  private void queue(Outcome outcome, Duration keptFor) {
+    MemoryReservation memory = reserve(MemoryBudget.Kind.OUTCOMES);
+    if (!outcome.isTombstone()) {
+      if (memory.grow(bytesOf(outcome)).isGranted()) {
+        engine.backlog().addOutcome(new PendingOutcome(outcome, keptFor, memory));
+        return;
+      }
+      EngineLog.resultNotKept(held.lease(), outcome.size());
     }
-    EngineLog.resultNotKept(held.lease(), outcome.size());
-    return new PendingOutcome(withoutResult(outcome), keptFor, memory);
+    Outcome tombstone = outcome.isTombstone() ? outcome : withoutResult(outcome);
+    MemoryReservation small = reserve(MemoryBudget.Kind.TOMBSTONES);
+    PendingOutcome write = new PendingOutcome(tombstone, keptFor, small);
+    if (small.grow(bytesOf(tombstone)).isGranted()) {
+      engine.backlog().addOutcome(write);
+    } else {
+      engine.backlog().refuseOutcome(write);
+    }
+  }
+
+  private MemoryReservation reserve(MemoryBudget.Kind kind) {
+    return engine.config().memory().reserve(kind, key().scope());
+  }
+
+  private long bytesOf(Outcome outcome) {
+    return PENDING_BYTES + 2L * (key().scope().length() + key().value().length()) + outcome.size();
   }
 
   private CompleteResult store(Outcome outcome, Duration keptFor) {

@@ -6,6 +6,7 @@ import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.testing.FlakyStore;
+import dev.idempotency.testing.LoggedLines;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,8 +19,8 @@ class BoundedByCallerTest extends EngineFixture {
   private static final int MIB = 1024 * 1024;
   private static final Outcome LARGE = Outcome.of("test/1", new byte[MIB]);
 
-  /** 16 MiB of it are for pending outcomes, 3.5 for large ones of one scope. */
-  private final MemoryBudget memory = MemoryBudget.of(128 * MIB);
+  /** 15 MiB of it are for pending results, of which one scope may hold 3.75, large ones 3.28. */
+  private final MemoryBudget memory = MemoryBudget.of(160 * MIB);
 
   private static Operation of(String scope, String key) {
     return Operation.of(
@@ -42,7 +43,8 @@ class BoundedByCallerTest extends EngineFixture {
   @Test
   void outcomesThatFindNoRoomWaitAsTombstones() {
     IdempotencyEngine engine = engineWithPending(50);
-    assertThat(memory.held(MemoryBudget.Kind.OUTCOMES)).isEqualTo(3 * MIB);
+    assertThat(memory.held(MemoryBudget.Kind.OUTCOMES)).isBetween(3L * MIB, 3L * MIB + 8192);
+    assertThat(memory.held(MemoryBudget.Kind.TOMBSTONES)).isBetween(47L * 1024, 47L * 2048);
     assertThat(engine.pendingWrites()).isEqualTo(50);
 
     store.fault = FlakyStore.Fault.NONE;
@@ -57,6 +59,65 @@ class BoundedByCallerTest extends EngineFixture {
       whole += ((Decision.Replay) decision).outcome().isTombstone() ? 0 : 1;
     }
     assertThat(whole).isEqualTo(3);
+    assertThat(events.names).doesNotContain("lost");
+  }
+
+  private long complete(IdempotencyEngine engine, String scope, int outcomes) {
+    store.fault = FlakyStore.Fault.NONE;
+    List<OwnedExecution> running = new ArrayList<>();
+    for (int i = 0; i < outcomes; i++) {
+      running.add(proceed(engine.begin(of(scope, "t" + i))));
+    }
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    long before = events.count("lost");
+    for (OwnedExecution each : running) {
+      var unused = each.complete(Outcome.tombstone("test/1", new byte[] {1}));
+    }
+    return events.count("lost") - before;
+  }
+
+  @Test
+  void tombstonesAreBoundedForAllAndForEachScopeAndWhatFindsNoRoomIsReported() {
+    MemoryBudget tight = MemoryBudget.of(MIB);
+    IdempotencyEngine engine = engine(config().memory(tight).drainTimeout(Duration.ofMillis(1)));
+    long share = tight.share(MemoryBudget.Kind.TOMBSTONES);
+
+    try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
+      int lost = (int) complete(engine, "greedy", 50);
+
+      assertThat(lost).isBetween(40, 45);
+      assertThat(tight.held(MemoryBudget.Kind.TOMBSTONES)).isBetween(share - 2048, share);
+      assertThat(log.lines())
+          .filteredOn(line -> line.startsWith("SEVERE full:"))
+          .singleElement()
+          .asString()
+          .contains("memory budget");
+      assertThat(log.lines()).filteredOn(line -> line.startsWith("SEVERE lost:")).hasSize(lost);
+      assertThat(engine.pendingWrites()).isEqualTo(50 - lost);
+    }
+    assertThat(complete(engine, "other", 1)).isZero();
+    assertThat(complete(engine, "", 500)).isPositive();
+    assertThat(tight.held(MemoryBudget.Kind.TOMBSTONES))
+        .isLessThanOrEqualTo(tight.bytes(MemoryBudget.Kind.TOMBSTONES));
+    engine.close();
+    assertThat(tight.held()).isZero();
+  }
+
+  @Test
+  void resultsThatWaitTakeNoRoomOfTombstones() {
+    MemoryBudget tight = MemoryBudget.of(MIB);
+    IdempotencyEngine engine = engine(config().memory(tight));
+    OwnedExecution only = proceed(engine.begin(of("a", "large")));
+    List<OwnedExecution> running = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      running.add(proceed(engine.begin(of("a", "k" + i))));
+    }
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    var first = only.complete(Outcome.of("test/1", new byte[60_000]));
+    running.forEach(each -> each.complete(Outcome.of("test/1", new byte[50_000])));
+
+    assertThat(first.status()).isEqualTo(Completion.Status.UNRECORDED);
+    assertThat(engine.pendingWrites()).isEqualTo(6);
     assertThat(events.names).doesNotContain("lost");
   }
 
@@ -85,7 +146,7 @@ class BoundedByCallerTest extends EngineFixture {
       assertThat(thrown).isSameAs(made);
     }
     threads.advance(Duration.ofSeconds(10));
-    assertThat(memory.held(MemoryBudget.Kind.OUTCOMES)).isEqualTo(MIB);
+    assertThat(memory.held(MemoryBudget.Kind.OUTCOMES)).isGreaterThan(MIB);
 
     store.before = (verb, key) -> {};
     threads.advance(Duration.ofSeconds(10));
