@@ -116,7 +116,7 @@ public final class OutcomeCodec {
     }
     try {
       return cipher.encrypt(packed.bytes(), associatedData);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | LinkageError e) {
       throw new GeneralSecurityException("the cipher threw " + e.getClass().getName(), e);
     }
   }
@@ -178,7 +178,7 @@ public final class OutcomeCodec {
     }
     try {
       return cipher.decrypt(stored.keyId(), stored.bytes(), associatedData, time.now());
-    } catch (GeneralSecurityException | RuntimeException e) {
+    } catch (GeneralSecurityException | RuntimeException | LinkageError e) {
       throw new StoreException(
           StoreException.Reason.CORRUPT,
           "the record cannot be decrypted with cipher key "

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.idempotency.IdempotencyConfig;
 import dev.idempotency.IdempotencyListener;
 import dev.idempotency.InDoubtPolicy;
+import dev.idempotency.LateKeys;
 import dev.idempotency.OutcomeResolver;
 import dev.idempotency.grpc.WalletServer.Transport;
 import dev.idempotency.grpc.wallet.Payment;
@@ -20,12 +21,14 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
+import dev.idempotency.testing.TestClock;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
@@ -287,6 +290,35 @@ class OwnAnswersTest {
       assertThat(server.wallet.effects).hasValue(0);
       full.set(false);
       assertThat(server.pay(WalletServer.request("k", 1)).payment().getId()).isEqualTo("p-1");
+    }
+  }
+
+  @Test
+  void retryThatComesAfterTheTtlOfItsKeyIsRefusedAndDoesNotRun() throws Exception {
+    TestClock clock = new TestClock();
+    Duration ttl = Duration.ofHours(24);
+    String uuid7 = new UUID(clock.now().toEpochMilli() << 16 | 0x7000, Long.MIN_VALUE).toString();
+    try (WalletServer server =
+        new WalletServer(
+            Transport.NETTY,
+            InMemoryIdempotencyStore.create(clock, 100),
+            IdempotencyConfig.builder()
+                .ttl(ttl)
+                .lateKeys(LateKeys.REFUSE)
+                .timeSource(clock)
+                .build(),
+            s -> s,
+            List.of(),
+            unused -> {})) {
+      server.pay(WalletServer.request(uuid7, 1));
+      clock.advance(ttl.plusMinutes(1));
+
+      TwelveRulesTest.assertCode(
+          server,
+          WalletServer.request(uuid7, 1),
+          Status.Code.FAILED_PRECONDITION,
+          "IDEMPOTENCY_KEY_EXPIRED");
+      assertThat(server.wallet.effects).hasValue(1);
     }
   }
 

@@ -201,7 +201,7 @@ class KeysCommandTest {
   }
 
   @Test
-  void everyCommandOfTheOperationsPageRuns() throws IOException {
+  void everyCommandOfTheOperationsPageRuns(@TempDir Path folder) throws Exception {
     List<String> lines =
         Pattern.compile("```sh\\n(.*?)```", Pattern.DOTALL)
             .matcher(Files.readString(PAGE))
@@ -212,22 +212,68 @@ class KeysCommandTest {
     assertThat(lines).hasSizeGreaterThanOrEqualTo(10);
     try (RedisClient direct = RedisClient.create("127.0.0.1", redis.port())) {
       for (String line : lines) {
-        String[] words = line.strip().split(" +");
-        if (words[0].equals("keys")) {
-          String[] rest = Arrays.copyOfRange(words, 1, words.length);
-          Arrays.setAll(rest, i -> rest[i].matches("[0-9a-f]{16,64}") ? key.digestHex() : rest[i]);
-          assertThat(keys(rest)).as(line + ": " + failed.toString(UTF_8)).isLessThan(2);
+        List<String> words = asTheShellPassesThem(line, folder);
+        List<String> rest = words.subList(1, words.size());
+        if (words.get(0).equals("keys")) {
+          prepareFor(line, direct);
+          assertThat(keys(withDigest(rest))).as(line + ": " + failed.toString(UTF_8)).isZero();
+          assertThat(output()).as(line).isNotBlank();
         } else {
-          assertThat(words[0]).as(line).isEqualTo("redis-cli");
-          assertThat(direct.sendCommand(() -> words[1].getBytes(UTF_8), rest(words)))
+          assertThat(words.get(0)).as(line).isEqualTo("redis-cli");
+          String[] arguments = rest.subList(1, rest.size()).toArray(String[]::new);
+          assertThat(direct.sendCommand(() -> rest.get(0).getBytes(UTF_8), arguments))
               .as(line)
               .isNotNull();
         }
       }
     }
+    assertTheUserOfThePageCanServe();
   }
 
-  private static String[] rest(String[] words) {
-    return Arrays.stream(words).skip(2).map(word -> word.replace("'", "")).toArray(String[]::new);
+  /** What a shell makes of a line: quotes gone, and nothing redirected, expanded or left out. */
+  private static List<String> asTheShellPassesThem(String line, Path folder) throws Exception {
+    String words = "redis-cli() { printf '%s\\n' redis-cli \"$@\"; }\n";
+    Process shell =
+        new ProcessBuilder("bash", "-c", words + words.replace("redis-cli", "keys") + line)
+            .directory(folder.toFile())
+            .redirectErrorStream(true)
+            .start();
+    List<String> passed = new String(shell.getInputStream().readAllBytes(), UTF_8).lines().toList();
+    assertThat(shell.waitFor()).as(line + ": " + passed).isZero();
+    assertThat(folder).as(line).isEmptyDirectory();
+    String unquoted = line.strip().replace("'", "");
+    assertThat(String.join(" ", passed)).isEqualTo(unquoted);
+    return passed;
+  }
+
+  private String[] withDigest(List<String> words) {
+    return words.stream()
+        .map(word -> word.matches("[0-9a-f]{16,64}") ? key.digestHex().substring(0, 16) : word)
+        .toArray(String[]::new);
+  }
+
+  private void prepareFor(String line, RedisClient direct) {
+    engine.admin().forget(key);
+    OwnedExecution execution = begin();
+    if (!line.contains("in_flight")) {
+      execution.inDoubt();
+    }
+    direct.set(("idem:payments:" + "x".repeat(32)).getBytes(UTF_8), "damaged".getBytes(UTF_8));
+  }
+
+  private void assertTheUserOfThePageCanServe() {
+    String uri = "redis://payments:change-me@127.0.0.1:" + redis.port();
+    engine.admin().forget(key);
+    try (RedisIdempotencyStore asUser =
+            RedisIdempotencyStore.builder().namespace("payments").uri(uri).build();
+        IdempotencyEngine serving =
+            IdempotencyEngine.create(asUser, IdempotencyConfig.defaults())) {
+      Operation operation = Operation.of(key, REQUEST);
+      ((Decision.Proceed) serving.begin(operation))
+          .execution()
+          .complete(Outcome.of("t", new byte[] {1}));
+      assertThat(serving.begin(operation)).isInstanceOf(Decision.Replay.class);
+    }
+    assertThat(keys("--redis", uri, "show", key.digestHex())).isZero();
   }
 }

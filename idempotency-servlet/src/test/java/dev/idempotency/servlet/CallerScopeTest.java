@@ -12,6 +12,7 @@ import java.net.http.HttpResponse;
 import java.security.Principal;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who the caller is, is said by the application, and separates keys. */
 class CallerScopeTest {
@@ -149,6 +151,32 @@ class CallerScopeTest {
     assertThat(malformed.statusCode()).isEqualTo(400);
     assertThat(malformed.body()).contains("caller-unclear").doesNotContain("bob");
     assertThat(runs).hasValue(3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aFunctionThatThrowsEndsTheRequestBeforeAnythingRunsAndHoldsNoKey(boolean error)
+      throws Exception {
+    AtomicBoolean broken = new AtomicBoolean(true);
+    serve(
+        filter ->
+            filter.scope(
+                request -> {
+                  if (broken.get() && error) {
+                    throw new NoClassDefFoundError("Tenant, for the test");
+                  }
+                  if (broken.get()) {
+                    throw new IllegalStateException("no tenant, for the test");
+                  }
+                  return Optional.of("acme");
+                }));
+
+    assertThat(post("").statusCode()).isEqualTo(500);
+    assertThat(runs).hasValue(0);
+
+    broken.set(false);
+    assertThat(post("").body()).isEqualTo("run 1");
+    assertThat(post("").body()).isEqualTo("run 1");
   }
 
   @Test

@@ -16,6 +16,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The store fails while the server runs; the control is the same server with the store back. */
 class StoreDownTest {
@@ -175,6 +177,18 @@ class StoreDownTest {
           failure.set(StoreException.Reason.CORRUPT);
           assertThat(server.post("a", "k").statusCode()).isEqualTo(503);
           assertThat(runs).hasValue(0);
+        });
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CORRUPT", "NEWER_FORMAT", "STALE"})
+  void aRecordThatOnlyAnOperatorCanRepairIsAskedForOnceAMinute(StoreException.Reason reason)
+      throws Exception {
+    with(
+        UnaryOperator.identity(),
+        server -> {
+          failure.set(reason);
+          assertThat(server.post("a", "k").headers().firstValue("Retry-After")).contains("60");
         });
   }
 }

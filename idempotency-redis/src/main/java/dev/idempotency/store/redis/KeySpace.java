@@ -88,6 +88,13 @@ final class KeySpace {
         + " +subscribe +unsubscribe +ping +info";
   }
 
+  /**
+   * {@link #aclRule()} as a shell needs it, to which {@code ~} and {@code &} mean something else.
+   */
+  String quotedAclRule() {
+    return aclRule().replaceAll("[~&]\\S+", "'$0'");
+  }
+
   /** Names the namespace in a record: the first 8 bytes of its SHA-256. */
   long tag() {
     return tag;

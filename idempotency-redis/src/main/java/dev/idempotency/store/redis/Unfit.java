@@ -71,9 +71,8 @@ final class Unfit {
               + command
               + ": "
               + text
-              + "); allow it with 'ACL SETUSER <user> "
-              + keys.aclRule()
-              + "'");
+              + "); allow it with: redis-cli ACL SETUSER <user> "
+              + keys.quotedAclRule());
     }
     if (lower.startsWith("readonly")) {
       return Optional.of(

@@ -30,13 +30,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
+import java.util.stream.Stream;
 import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.params.SetParams;
@@ -304,14 +307,21 @@ class HostileRecordTest {
     }
   }
 
-  @Test
-  void whereEncryptionFailsAfterTheEffectATombstoneIsKept() {
+  static Stream<Throwable> failuresOfACipher() {
+    return Stream.of(
+        new ProviderException("the key service is away"),
+        new NoClassDefFoundError("of a provider, for the test"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("failuresOfACipher")
+  void whereEncryptionFailsAfterTheEffectATombstoneIsKept(Throwable failure) {
     FailingCipher cipher = new FailingCipher(aes(1));
     try (RedisIdempotencyStore store =
             encrypting().encryption(PayloadEncryption.with(1, cipher)).build();
         LoggedLines log = new LoggedLines(RedisIdempotencyStore.class.getName())) {
       Lease lease = acquire(store);
-      cipher.failing = true;
+      cipher.failure = failure;
 
       assertThat(store.complete(lease, outcome("secret"))).isEqualTo(new CompleteResult.Recorded());
 
@@ -351,7 +361,7 @@ class HostileRecordTest {
   @Test
   void anOwnCipherThatDoesNotWorkIsRefusedAtStart() {
     FailingCipher cipher = new FailingCipher(aes(1));
-    cipher.failing = true;
+    cipher.failure = new ProviderException("the key service is away");
 
     assertThatThrownBy(() -> PayloadEncryption.with(1, cipher))
         .isInstanceOf(IllegalArgumentException.class)
@@ -363,7 +373,7 @@ class HostileRecordTest {
     private static final int NONCE = 12;
     private final SecretKeySpec key;
     private final List<byte[]> associated = new ArrayList<>();
-    private boolean failing;
+    private @Nullable Throwable failure;
 
     FailingCipher(SecretKeySpec key) {
       this.key = key;
@@ -371,8 +381,11 @@ class HostileRecordTest {
 
     @Override
     public byte[] encrypt(byte[] plaintext, byte[] associatedData) throws GeneralSecurityException {
-      if (failing) {
-        throw new ProviderException("the key service is away");
+      if (failure instanceof Error error) {
+        throw error;
+      }
+      if (failure instanceof RuntimeException exception) {
+        throw exception;
       }
       Cipher gcm = Cipher.getInstance("AES/GCM/NoPadding");
       gcm.init(Cipher.ENCRYPT_MODE, key);

@@ -74,7 +74,11 @@ class UnfitRedisTest extends RedisFixture {
   void aUserWithoutTheRightToRunScripts() {
     user("~*", "&*", "+@all", "-eval", "-evalsha");
 
-    assertRefused(asUser(), "EVAL", "ACL SETUSER <user> ~idem:test:*", "+evalsha");
+    assertRefused(
+        asUser(),
+        "EVAL",
+        "ACL SETUSER <user> '~idem:test:*' '&idem:test:settled' +set",
+        "+evalsha");
   }
 
   @Test
