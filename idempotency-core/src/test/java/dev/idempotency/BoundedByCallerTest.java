@@ -114,7 +114,13 @@ class BoundedByCallerTest extends EngineFixture {
     }
     store.fault = FlakyStore.Fault.REQUEST_LOST;
     var first = only.complete(Outcome.of("test/1", new byte[60_000]));
-    running.forEach(each -> each.complete(Outcome.of("test/1", new byte[50_000])));
+    try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
+      running.forEach(each -> each.complete(Outcome.of("test/1", new byte[50_000])));
+
+      assertThat(log.lines())
+          .filteredOn(line -> line.startsWith("WARNING result not kept:"))
+          .hasSize(5);
+    }
 
     assertThat(first.status()).isEqualTo(Completion.Status.UNRECORDED);
     assertThat(engine.pendingWrites()).isEqualTo(6);

@@ -422,4 +422,94 @@ class PendingWritesTest extends EngineFixture {
     assertThat(engine.pendingWrites()).isZero();
     assertThat(isCompleted(0) && isCompleted(1)).isTrue();
   }
+
+  @Test
+  void aNodeThatIsDownIsAskedSeldomerAndSeldomerHoweverMuchIsPending() {
+    IdempotencyEngine engine = engine(config());
+    List<OwnedExecution> running = running(engine, 50);
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    running.forEach(execution -> execution.complete(OUTCOME));
+    long before = store.calls("complete");
+
+    threads.advance(Duration.ofSeconds(1));
+    // Three a pass, after 100, 300 and 700 ms.
+    assertThat(store.calls("complete") - before).isBetween(3L, 12L);
+
+    threads.advance(Duration.ofMinutes(1));
+    // The longest pause is 5 s; shorter ones come before it.
+    assertThat(store.calls("complete") - before).isBetween(30L, 66L);
+    assertThat(engine.pendingWrites()).isEqualTo(50);
+  }
+
+  @Test
+  void whatWaitsIsTriedAsSoonAsItsNodeAnswersAnybody() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    execution.complete(OUTCOME);
+    threads.advance(Duration.ofMinutes(1));
+    store.fault = FlakyStore.Fault.NONE;
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+
+    proceed(engine.begin(numbered(1)));
+    threads.advance(Duration.ZERO);
+
+    assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void anOutcomeWaitsForItsTtlAndIsThenReportedAsLost() {
+    Duration ttl = Duration.ofHours(1);
+    IdempotencyEngine engine = engine(config().ttl(ttl));
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.before =
+        (verb, key) ->
+            sneak(
+                verb.equals("complete") ? storeException(StoreException.Reason.UNAVAILABLE) : null);
+    execution.complete(OUTCOME);
+
+    threads.advance(ttl.minusSeconds(10));
+    assertThat(events.names).doesNotContain("lost");
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+
+    threads.advance(Duration.ofSeconds(20));
+    assertThat(events.lost).containsExactly(TRANSFER.key());
+    assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void aPlaceInTheBacklogIsFreeAgainOnceItsWriteIsDone() {
+    IdempotencyEngine engine = engine(config().maxPending(1));
+    List<OwnedExecution> running = running(engine, 3);
+    for (OwnedExecution execution : running) {
+      store.fault = FlakyStore.Fault.REQUEST_LOST;
+      execution.complete(OUTCOME);
+      engine.begin(TRANSFER);
+      assertThat(engine.pendingWrites()).isEqualTo(2);
+
+      store.fault = FlakyStore.Fault.NONE;
+      threads.advance(Duration.ofSeconds(20));
+      assertThat(engine.pendingWrites()).isZero();
+    }
+    assertThat(events.names).doesNotContain("lost");
+  }
+
+  @Test
+  void aReleaseThatTheDrainDoesNotGetDoneIsLogged() {
+    IdempotencyEngine engine = engine(config().drainTimeout(Duration.ofMillis(1)));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    engine.begin(TRANSFER);
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+
+    try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
+      engine.close();
+
+      assertThat(log.lines())
+          .anyMatch(
+              line ->
+                  line.startsWith("WARNING not given back:")
+                      && line.contains(TRANSFER.key().digestHex()));
+    }
+    assertThat(engine.pendingWrites()).isZero();
+  }
 }
