@@ -2,7 +2,6 @@ package dev.idempotency.store.redis;
 
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,8 +22,6 @@ import redis.clients.jedis.providers.ClusterConnectionProvider;
  */
 final class WatchedCluster extends ClusterConnectionProvider {
 
-  private static final int SLOTS = 16_384;
-
   private final Set<HostAndPort> startNodes;
   private final NodePools pools;
   private final ReentrantLock renewing = new ReentrantLock();
@@ -40,7 +37,6 @@ final class WatchedCluster extends ClusterConnectionProvider {
     return pools.of(super.getNodes().keySet());
   }
 
-  /** Never called by Jedis 6, which does not have it. */
   @Override
   public Map<String, ConnectionPool> getPrimaryNodes() {
     return pools.of(super.getPrimaryNodes().keySet());
@@ -67,13 +63,13 @@ final class WatchedCluster extends ClusterConnectionProvider {
   /** Of any primary that answers. */
   @Override
   public Connection getConnection() {
-    List<HostAndPort> primaries = new ArrayList<>(primaries());
+    List<ConnectionPool> primaries = new ArrayList<>(getPrimaryNodes().values());
     Collections.shuffle(primaries);
     JedisClusterOperationException none =
         new JedisClusterOperationException("No reachable node in cluster.");
-    for (HostAndPort each : primaries) {
+    for (ConnectionPool each : primaries) {
       try {
-        Connection connection = pools.of(each).getResource();
+        Connection connection = each.getResource();
         if (answers(connection, none)) {
           return connection;
         }
@@ -83,18 +79,6 @@ final class WatchedCluster extends ClusterConnectionProvider {
       }
     }
     throw none;
-  }
-
-  /** By their slots: Jedis 6 does not tell primaries apart. */
-  private Set<HostAndPort> primaries() {
-    Set<HostAndPort> primaries = new HashSet<>();
-    for (int slot = 0; slot < SLOTS; slot++) {
-      HostAndPort node = getNode(slot);
-      if (node != null) {
-        primaries.add(node);
-      }
-    }
-    return primaries;
   }
 
   private static boolean answers(Connection connection, JedisException failures) {

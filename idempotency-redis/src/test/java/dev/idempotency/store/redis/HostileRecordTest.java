@@ -18,7 +18,6 @@ import dev.idempotency.store.PayloadEncryption;
 import dev.idempotency.store.RecordState;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
-import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import dev.idempotency.testing.TestClock;
@@ -42,6 +41,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.params.SetParams;
 
 /** Records that somebody with write access to Redis, a bad disk or a restore has changed. */
 class HostileRecordTest {
@@ -55,14 +56,14 @@ class HostileRecordTest {
   private static final Duration SKEW = Duration.ofMinutes(5);
 
   private static RedisProcess redis;
-  private static DirectClient direct;
+  private static RedisClient direct;
 
   private final IdempotencyKey key = new IdempotencyKey("alice", "order-" + UUID.randomUUID());
 
   @BeforeAll
   static void start() {
     redis = RedisProcess.start();
-    direct = new DirectClient(redis.port());
+    direct = RedisClient.create("127.0.0.1", redis.port());
   }
 
   @AfterAll
@@ -122,7 +123,8 @@ class HostileRecordTest {
       byte[] whole = direct.get(KEYS.redisKey(key));
       List<String> answers = new ArrayList<>();
       for (int bit = 40 * 8; bit < 56 * 8; bit++) {
-        direct.psetex(KEYS.redisKey(key), TTL.toMillis(), flipped(whole, bit));
+        direct.set(
+            KEYS.redisKey(key), flipped(whole, bit), SetParams.setParams().px(TTL.toMillis()));
         answers.add(answer(store, request(PAY_ONE)));
       }
       assertThat(answers).containsOnly("CORRUPT");

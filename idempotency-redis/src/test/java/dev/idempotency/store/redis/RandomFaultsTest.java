@@ -14,7 +14,6 @@ import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
-import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.FaultProxy;
 import dev.idempotency.testing.Linearizability;
 import dev.idempotency.testing.Linearizability.Call;
@@ -36,6 +35,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.params.SetParams;
 
 /**
  * Two stores on one Redis, each behind a network that loses, delays and cuts at random: what their
@@ -54,12 +55,12 @@ class RandomFaultsTest {
   private static final int KEYS = 3;
 
   private static RedisProcess redis;
-  private static DirectClient direct;
+  private static RedisClient direct;
 
   @BeforeAll
   static void start() {
     redis = RedisProcess.start();
-    direct = new DirectClient(redis.port());
+    direct = RedisClient.create("127.0.0.1", redis.port());
   }
 
   @AfterAll
@@ -404,7 +405,7 @@ class RandomFaultsTest {
     Lease lease = Lease.granted(request, System.nanoTime(), 1, System.nanoTime());
     byte[] record =
         RedisIdempotencyStore.builder().namespace("test").records().inFlight(key, lease);
-    direct.psetex(key, TTL.toMillis(), record);
+    direct.set(key, record, SetParams.setParams().px(TTL.toMillis()));
     return new Claim.Acquired(lease);
   }
 
