@@ -13,6 +13,7 @@ import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.KeySecrets;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.redis.RedisIdempotencyStore;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.FreePort;
 import dev.idempotency.testing.RedisProcess;
 import java.io.ByteArrayOutputStream;
@@ -32,7 +33,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import redis.clients.jedis.RedisClient;
 
 /** The operator's command line on a real Redis, and every command of docs/operations.md. */
 class KeysCommandTest {
@@ -164,7 +164,7 @@ class KeysCommandTest {
   @Test
   void aRecordThatCannotBeReadIsListedAndForgotten() {
     byte[] name = ("idem:payments:" + "x".repeat(32)).getBytes(UTF_8);
-    try (RedisClient direct = RedisClient.create("127.0.0.1", redis.port())) {
+    try (DirectClient direct = new DirectClient(redis.port())) {
       direct.set(name, "damaged".getBytes(UTF_8));
 
       assertThat(keys("list", "unreadable")).isZero();
@@ -210,7 +210,7 @@ class KeysCommandTest {
             .filter(line -> !line.isBlank() && !line.startsWith("#") && !line.startsWith("alias"))
             .toList();
     assertThat(lines).hasSizeGreaterThanOrEqualTo(10);
-    try (RedisClient direct = RedisClient.create("127.0.0.1", redis.port())) {
+    try (DirectClient direct = new DirectClient(redis.port())) {
       for (String line : lines) {
         List<String> words = asTheShellPassesThem(line, folder);
         List<String> rest = words.subList(1, words.size());
@@ -252,7 +252,7 @@ class KeysCommandTest {
         .toArray(String[]::new);
   }
 
-  private void prepareFor(String line, RedisClient direct) {
+  private void prepareFor(String line, DirectClient direct) {
     engine.admin().forget(key);
     OwnedExecution execution = begin();
     if (!line.contains("in_flight")) {

@@ -7,6 +7,7 @@ import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.JedisCluster;
 import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.providers.ClusterConnectionProvider;
@@ -20,13 +21,40 @@ final class ClusterConnector {
   static RedisConnector.Connected connect(RedisConnector connector) {
     WatchedCluster provider = new WatchedCluster(connector);
     UnifiedJedis client =
-        RedisClusterClient.builder()
-            .nodes(connector.nodes())
-            .clientConfig(connector.clientConfig())
-            .connectionProvider(provider)
-            .maxTotalRetriesDuration(connector.timeout())
-            .build();
+        ClusterNodes.hasNewClient()
+            ? NewClient.connect(connector, provider)
+            : OldClient.connect(connector, provider);
     return new RedisConnector.Connected(client, key -> node(provider, key));
+  }
+
+  /** From Jedis 7.2 on. */
+  private static final class NewClient {
+
+    static UnifiedJedis connect(RedisConnector connector, WatchedCluster provider) {
+      return RedisClusterClient.builder()
+          .nodes(connector.nodes())
+          .clientConfig(connector.clientConfig())
+          .connectionProvider(provider)
+          .maxTotalRetriesDuration(connector.timeout())
+          .build();
+    }
+
+    static Map<String, ConnectionPool> nodes(UnifiedJedis cluster) {
+      return ((RedisClusterClient) cluster).getClusterNodes();
+    }
+  }
+
+  /** Deprecated where there is the other, and the only one before. */
+  @SuppressWarnings("deprecation")
+  private static final class OldClient {
+
+    static UnifiedJedis connect(RedisConnector connector, WatchedCluster provider) {
+      return new JedisCluster(provider, JedisCluster.DEFAULT_MAX_ATTEMPTS, connector.timeout());
+    }
+
+    static Map<String, ConnectionPool> nodes(UnifiedJedis cluster) {
+      return ((JedisCluster) cluster).getClusterNodes();
+    }
   }
 
   private static String node(ClusterConnectionProvider provider, byte[] redisKey) {
@@ -40,8 +68,7 @@ final class ClusterConnector {
    */
   static Map<String, ConnectionPool> primaries(UnifiedJedis cluster) {
     Map<String, ConnectionPool> primaries = new HashMap<>();
-    ((RedisClusterClient) cluster)
-        .getClusterNodes()
+    nodes(cluster)
         .forEach(
             (name, pool) -> {
               try (Connection connection = pool.getResource()) {
@@ -55,6 +82,10 @@ final class ClusterConnector {
 
   /** The connection pools of all nodes. */
   static Collection<ConnectionPool> pools(UnifiedJedis cluster) {
-    return ((RedisClusterClient) cluster).getClusterNodes().values();
+    return nodes(cluster).values();
+  }
+
+  private static Map<String, ConnectionPool> nodes(UnifiedJedis cluster) {
+    return ClusterNodes.isNewClient(cluster) ? NewClient.nodes(cluster) : OldClient.nodes(cluster);
   }
 }

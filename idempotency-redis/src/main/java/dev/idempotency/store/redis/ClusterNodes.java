@@ -11,13 +11,34 @@ import redis.clients.jedis.UnifiedJedis;
  */
 final class ClusterNodes {
 
-  private static final String CLIENT = "redis.clients.jedis.RedisClusterClient";
+  private static final String NEW = "redis.clients.jedis.RedisClusterClient";
+
+  private static final String OLD = "redis.clients.jedis.JedisCluster";
 
   private ClusterNodes() {}
 
   static boolean isCluster(UnifiedJedis jedis) {
+    return isNewClient(jedis) || is(jedis, OLD);
+  }
+
+  /** Whether it is a {@code RedisClusterClient}, and not a {@code JedisCluster}. */
+  static boolean isNewClient(UnifiedJedis jedis) {
+    return is(jedis, NEW);
+  }
+
+  /** Whether this version of Jedis has a {@code RedisClusterClient}. */
+  static boolean hasNewClient() {
+    try {
+      Class.forName(NEW, false, UnifiedJedis.class.getClassLoader());
+      return true;
+    } catch (ClassNotFoundException e) {
+      return false;
+    }
+  }
+
+  private static boolean is(UnifiedJedis jedis, String name) {
     for (Class<?> each = jedis.getClass(); each != null; each = each.getSuperclass()) {
-      if (each.getName().equals(CLIENT)) {
+      if (each.getName().equals(name)) {
         return true;
       }
     }

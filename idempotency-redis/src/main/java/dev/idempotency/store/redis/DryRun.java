@@ -87,7 +87,7 @@ record DryRun(UnifiedJedis jedis, RecordCodec records, ReplicaWait replicas) {
    */
   void run(byte[] scratch) {
     List<Step> steps = new ArrayList<>();
-    try (AbstractPipeline pipeline = jedis.pipelined()) {
+    try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
       send(pipeline, scratch, steps);
       pipeline.sync();
     }
@@ -106,7 +106,7 @@ record DryRun(UnifiedJedis jedis, RecordCodec records, ReplicaWait replicas) {
     byte[] seen = Arrays.copyOf(released, RecordHeader.SEALED);
     byte[] yes = {'1'};
     byte[] no = {'0'};
-    SetParams ifAbsent = SetParams.setParams().nx().px(TTL.toMillis());
+    SetParams ifAbsent = new SetIfAbsent(TTL);
     steps.add(new Step("SET with NX and GET", pipeline.setGet(key, claim, ifAbsent), ""));
     add(steps, pipeline, RedisScript.CONTEND, "F", key, rival, ttl, none, none, yes, yes);
     add(steps, pipeline, RedisScript.TOUCH, 1L, key, token, ttl, none, none);

@@ -4,6 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.apache.commons.pool2.PooledObject;
+import org.apache.commons.pool2.impl.DefaultPooledObject;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionFactory;
 import redis.clients.jedis.ConnectionPool;
@@ -40,7 +42,7 @@ final class NodePools implements AutoCloseable {
 
   /** A connection outside of any pool, to be closed by its user. */
   Connection connect(HostAndPort node) {
-    return new Connection(new WatchedConnections.Sockets(node, config), config);
+    return WatchedConnection.open(node, config);
   }
 
   /** Closes the pools of all other nodes. Connections that are in use end when they come back. */
@@ -58,12 +60,28 @@ final class NodePools implements AutoCloseable {
     retain(Set.of());
   }
 
+  /** Tests and closes connections as Jedis does. */
+  private static final class Maker extends ConnectionFactory {
+
+    private final HostAndPort node;
+    private final DefaultJedisClientConfig config;
+
+    Maker(HostAndPort node, DefaultJedisClientConfig config) {
+      super(node, config);
+      this.node = node;
+      this.config = config;
+    }
+
+    @Override
+    public PooledObject<Connection> makeObject() {
+      return new DefaultPooledObject<>(WatchedConnection.open(node, config));
+    }
+  }
+
   private final class Pool extends ConnectionPool {
 
     Pool(HostAndPort node) {
-      super(
-          new ConnectionFactory(new WatchedConnections.Sockets(node, config), config),
-          connector.pool());
+      super(new Maker(node, config), connector.pool());
     }
 
     @Override

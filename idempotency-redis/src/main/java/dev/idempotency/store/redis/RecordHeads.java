@@ -18,7 +18,7 @@ final class RecordHeads {
   static List<RecordState> read(UnifiedJedis jedis, List<byte[]> redisKeys, RecordReader reader) {
     List<Response<byte[]>> heads = new ArrayList<>(redisKeys.size());
     List<Response<Long>> lifetimes = new ArrayList<>(redisKeys.size());
-    try (AbstractPipeline pipeline = jedis.pipelined()) {
+    try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
       for (byte[] key : redisKeys) {
         heads.add(pipeline.getrange(key, 0, RecordHeader.LENGTH - 1));
         lifetimes.add(pipeline.pttl(key));

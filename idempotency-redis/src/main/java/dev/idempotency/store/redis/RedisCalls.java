@@ -74,6 +74,11 @@ final class RedisCalls implements AutoCloseable {
         try {
           return command.get();
         } catch (StoreException e) {
+          // No record: perhaps a message that nobody asked for, which Jedis before 8 takes for
+          // the reply. Then the reply is still to come.
+          if (e.reason() == Reason.CORRUPT) {
+            call.disconnect();
+          }
           throw e;
         } catch (JedisDataException e) {
           throw RedisErrors.refused(verb, e, !maybeSent && call.borrowed() <= 1);

@@ -92,7 +92,7 @@ final class RedisClaims {
   private Claim claimAlone(Place place) {
     byte[] key = place.redisKey();
     byte[] record = reader.records().inFlight(key, place.proposed());
-    SetParams ifAbsent = SetParams.setParams().nx().px(place.request().ttl().toMillis());
+    SetParams ifAbsent = new SetIfAbsent(place.request().ttl());
     ReplicaWait.Written<byte @Nullable []> written = replicas.setGet(jedis, key, record, ifAbsent);
     byte[] standing = written.reply();
     if (standing == null) {

@@ -11,10 +11,9 @@ import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPoolConfig;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
-import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.RedisProtocol;
-import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.SslOptions;
+import redis.clients.jedis.SslVerifyMode;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.providers.PooledConnectionProvider;
 
@@ -54,42 +53,31 @@ record RedisConnector(
   private UnifiedJedis standalone() {
     HostAndPort node = nodes().iterator().next();
     NodePools pools = new NodePools(this);
-    return RedisClient.builder()
-        .hostAndPort(node)
-        .clientConfig(clientConfig())
-        .connectionProvider(
-            // Its own pool stays empty.
-            new PooledConnectionProvider(node, clientConfig()) {
-              @Override
-              public Connection getConnection() {
-                return pools.of(node).getResource();
-              }
+    return new NodeClient(
+        // Its own pool stays empty.
+        new PooledConnectionProvider(node, clientConfig()) {
+          @Override
+          public Connection getConnection() {
+            return pools.of(node).getResource();
+          }
 
-              @Override
-              public Connection getConnection(CommandArguments arguments) {
-                return getConnection();
-              }
+          @Override
+          public Connection getConnection(CommandArguments arguments) {
+            return getConnection();
+          }
 
-              @Override
-              public void close() {
-                super.close();
-                pools.close();
-              }
-            })
-        .build();
+          @Override
+          public void close() {
+            super.close();
+            pools.close();
+          }
+        });
   }
 
   private UnifiedJedis sentinel() {
-    DefaultJedisClientConfig config = clientConfig();
     DefaultJedisClientConfig sentinels =
-        config(address.sentinelCredentials()).serverDefaultProtocol().build();
-    return RedisSentinelClient.builder()
-        .masterName(address.primaryName())
-        .sentinels(nodes())
-        .clientConfig(config)
-        .sentinelClientConfig(sentinels)
-        .connectionProvider(new WatchedSentinel(this, sentinels))
-        .build();
+        config(address.sentinelCredentials()).protocol(RedisProtocol.RESP2).build();
+    return new NodeClient(new WatchedSentinel(this, sentinels));
   }
 
   ConnectionPoolConfig pool() {
@@ -113,7 +101,7 @@ record RedisConnector(
     DefaultJedisClientConfig.Builder config =
         DefaultJedisClientConfig.builder().timeoutMillis((int) timeout.toMillis());
     if (address.tls()) {
-      config.sslOptions(SslOptions.defaults());
+      config.sslOptions(SslOptions.builder().sslVerifyMode(SslVerifyMode.FULL).build());
     }
     credentials.ifPresent(
         each -> {

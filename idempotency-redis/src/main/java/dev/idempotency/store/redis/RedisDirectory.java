@@ -86,7 +86,7 @@ final class RedisDirectory implements RecordDirectory {
     }
     List<Response<byte[]>> heads = new ArrayList<>(redisKeys.size());
     List<Response<Long>> lifetimes = new ArrayList<>(redisKeys.size());
-    try (AbstractPipeline pipeline = jedis.pipelined()) {
+    try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
       for (byte[] key : redisKeys) {
         heads.add(pipeline.getrange(key, 0, RecordHeader.LENGTH - 1));
         lifetimes.add(pipeline.pttl(key));

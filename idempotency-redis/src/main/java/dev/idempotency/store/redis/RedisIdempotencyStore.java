@@ -275,7 +275,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   private List<Optional<StoredRecord>> findOnce(List<byte[]> redisKeys) {
     List<Response<byte[]>> values = new ArrayList<>(redisKeys.size());
     List<Response<Long>> lifetimes = new ArrayList<>(redisKeys.size());
-    try (AbstractPipeline pipeline = jedis.pipelined()) {
+    try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
       for (byte[] key : redisKeys) {
         values.add(pipeline.get(key));
         lifetimes.add(pipeline.pttl(key));
@@ -341,7 +341,7 @@ public final class RedisIdempotencyStore implements IdempotencyStore {
   private List<Response<Object>> touchAll(List<Lease> leases, Send script) {
     List<Response<Object>> replies = new ArrayList<>(leases.size());
     byte[] none = new byte[0];
-    try (AbstractPipeline pipeline = jedis.pipelined()) {
+    try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
       for (Lease lease : leases) {
         byte[] ttl = ascii(lease.ttl().toMillis());
         byte[] key = keys.redisKey(lease.key());

@@ -128,7 +128,8 @@ public final class RedisStoreBuilder {
    * How long one call may take with all its attempts; default twice the {@link #timeout}. Then its
    * connection is closed: a Redis that sends an answer byte by byte holds no caller, neither while
    * a connection is being made. Not enforced with {@link #client}, whose own timeouts hold, each
-   * for the next bytes; nor while {@link #build} asks a Cluster for its nodes.
+   * for the next bytes; nor while {@link #build} asks a Cluster for its nodes; nor, on Jedis before
+   * 7.4, while Sentinels are asked.
    *
    * @param atMost 1 ms to 5 min
    */
@@ -318,9 +319,10 @@ public final class RedisStoreBuilder {
    * @throws IllegalStateException if this Redis cannot do the job: too old, a read-only replica,
    *     wrong credentials, missing rights, no Redis at all, a maxmemory-policy other than
    *     noeviction without {@link #allowEviction}; or if a Cluster or the Sentinels cannot be
-   *     reached. The message says what to do
+   *     reached; or if Jedis is older than 6.0. The message says what to do
    */
   public RedisIdempotencyStore build() {
+    JedisVersion.check();
     UnifiedJedis given = client;
     RedisAddress where = address;
     if ((given == null) == (where == null)) {

@@ -45,7 +45,7 @@ record ReplicaWait(int count, Duration timeout) {
     if (count == 0) {
       return new Written<>(jedis.setGet(key, value, options), 0);
     }
-    try (AbstractPipeline pipeline = jedis.pipelined()) {
+    try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
       Response<byte[]> reply = pipeline.setGet(key, value, options);
       Response<Long> holders = settle(pipeline, key);
       return new Written<>(reply.get(), holders.get());
@@ -62,13 +62,13 @@ record ReplicaWait(int count, Duration timeout) {
       return new Written<>(script.run(jedis, keys, arguments), 0);
     }
     try {
-      try (AbstractPipeline pipeline = jedis.pipelined()) {
+      try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
         Response<Object> reply = script.send(pipeline, keys, arguments);
         Response<Long> holders = settle(pipeline, keys.get(0));
         return new Written<>(reply.get(), holders.get());
       }
     } catch (JedisNoScriptException e) {
-      try (AbstractPipeline pipeline = jedis.pipelined()) {
+      try (AbstractPipeline pipeline = Pipelines.open(jedis)) {
         Response<Object> reply = script.sendSource(pipeline, keys, arguments);
         Response<Long> holders = settle(pipeline, keys.get(0));
         return new Written<>(reply.get(), holders.get());

@@ -2,6 +2,7 @@ package dev.idempotency.store.redis;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,8 @@ import redis.clients.jedis.providers.ClusterConnectionProvider;
  */
 final class WatchedCluster extends ClusterConnectionProvider {
 
+  private static final int SLOTS = 16_384;
+
   private final Set<HostAndPort> startNodes;
   private final NodePools pools;
   private final ReentrantLock renewing = new ReentrantLock();
@@ -37,6 +40,7 @@ final class WatchedCluster extends ClusterConnectionProvider {
     return pools.of(super.getNodes().keySet());
   }
 
+  /** Never called by Jedis 6, which does not have it. */
   @Override
   public Map<String, ConnectionPool> getPrimaryNodes() {
     return pools.of(super.getPrimaryNodes().keySet());
@@ -63,13 +67,13 @@ final class WatchedCluster extends ClusterConnectionProvider {
   /** Of any primary that answers. */
   @Override
   public Connection getConnection() {
-    List<ConnectionPool> primaries = new ArrayList<>(getPrimaryNodes().values());
+    List<HostAndPort> primaries = new ArrayList<>(primaries());
     Collections.shuffle(primaries);
     JedisClusterOperationException none =
         new JedisClusterOperationException("No reachable node in cluster.");
-    for (ConnectionPool each : primaries) {
+    for (HostAndPort each : primaries) {
       try {
-        Connection connection = each.getResource();
+        Connection connection = pools.of(each).getResource();
         if (answers(connection, none)) {
           return connection;
         }
@@ -79,6 +83,18 @@ final class WatchedCluster extends ClusterConnectionProvider {
       }
     }
     throw none;
+  }
+
+  /** By their slots: Jedis 6 does not tell primaries apart. */
+  private Set<HostAndPort> primaries() {
+    Set<HostAndPort> primaries = new HashSet<>();
+    for (int slot = 0; slot < SLOTS; slot++) {
+      HostAndPort node = getNode(slot);
+      if (node != null) {
+        primaries.add(node);
+      }
+    }
+    return primaries;
   }
 
   private static boolean answers(Connection connection, JedisException failures) {

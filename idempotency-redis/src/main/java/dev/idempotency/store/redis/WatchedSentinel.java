@@ -38,10 +38,13 @@ final class WatchedSentinel extends SentineledConnectionProvider {
     return getConnection();
   }
 
-  /** Called by the constructor of the superclass: uses no field. */
+  /**
+   * Called by the constructor of the superclass: uses no field. Not called by Jedis before 7.4,
+   * where what Sentinels are asked has no deadline but that of each read.
+   */
   @Override
   protected SentinelConnectionFactory defaultSentinelConnectionFactory() {
-    return (node, config) -> new Jedis(new WatchedConnections.Sockets(node, config), config);
+    return (node, config) -> new Jedis(new WatchedConnection.Sockets(node, config), config);
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.idempotency.store.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.RecordState;
@@ -14,6 +15,7 @@ import dev.idempotency.testing.FaultProxy.Direction;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -22,6 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
+import redis.clients.jedis.providers.SentineledConnectionProvider;
 
 /** The deadline of a call covers the connections that it has to make, in every deployment. */
 class ConnectionDeadlinesTest extends RedisFixture {
@@ -113,6 +116,7 @@ class ConnectionDeadlinesTest extends RedisFixture {
 
   @Test
   void aSentinelThatDripsAtTheStart() {
+    assumeTrue(letsUsConnectToSentinels(), "Jedis before 7.4 connects to Sentinels itself");
     try (RedisProcess sentinel = RedisProcess.startSentinel(NAME, redis.port());
         FaultProxy slow = FaultProxy.before(sentinel)) {
       Queue<String> asked = dripReplies(slow);
@@ -122,6 +126,11 @@ class ConnectionDeadlinesTest extends RedisFixture {
           .hasMessageContaining("callTimeout of PT0.5S");
       assertThat(asked).doesNotContain("SENTINEL");
     }
+  }
+
+  private static boolean letsUsConnectToSentinels() {
+    return Arrays.stream(SentineledConnectionProvider.class.getDeclaredMethods())
+        .anyMatch(each -> each.getName().equals("defaultSentinelConnectionFactory"));
   }
 
   @Test

@@ -18,6 +18,7 @@ import dev.idempotency.store.PayloadEncryption;
 import dev.idempotency.store.RecordState;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import dev.idempotency.testing.TestClock;
@@ -41,8 +42,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.params.SetParams;
 
 /** Records that somebody with write access to Redis, a bad disk or a restore has changed. */
 class HostileRecordTest {
@@ -56,14 +55,14 @@ class HostileRecordTest {
   private static final Duration SKEW = Duration.ofMinutes(5);
 
   private static RedisProcess redis;
-  private static RedisClient direct;
+  private static DirectClient direct;
 
   private final IdempotencyKey key = new IdempotencyKey("alice", "order-" + UUID.randomUUID());
 
   @BeforeAll
   static void start() {
     redis = RedisProcess.start();
-    direct = RedisClient.create("127.0.0.1", redis.port());
+    direct = new DirectClient(redis.port());
   }
 
   @AfterAll
@@ -123,8 +122,7 @@ class HostileRecordTest {
       byte[] whole = direct.get(KEYS.redisKey(key));
       List<String> answers = new ArrayList<>();
       for (int bit = 40 * 8; bit < 56 * 8; bit++) {
-        direct.set(
-            KEYS.redisKey(key), flipped(whole, bit), SetParams.setParams().px(TTL.toMillis()));
+        direct.psetex(KEYS.redisKey(key), TTL.toMillis(), flipped(whole, bit));
         answers.add(answer(store, request(PAY_ONE)));
       }
       assertThat(answers).containsOnly("CORRUPT");

@@ -14,6 +14,7 @@ import dev.idempotency.store.OwnerToken;
 import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.FaultProxy;
 import dev.idempotency.testing.Linearizability;
 import dev.idempotency.testing.Linearizability.Call;
@@ -35,8 +36,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.params.SetParams;
 
 /**
  * Two stores on one Redis, each behind a network that loses, delays and cuts at random: what their
@@ -55,12 +54,12 @@ class RandomFaultsTest {
   private static final int KEYS = 3;
 
   private static RedisProcess redis;
-  private static RedisClient direct;
+  private static DirectClient direct;
 
   @BeforeAll
   static void start() {
     redis = RedisProcess.start();
-    direct = RedisClient.create("127.0.0.1", redis.port());
+    direct = new DirectClient(redis.port());
   }
 
   @AfterAll
@@ -405,7 +404,7 @@ class RandomFaultsTest {
     Lease lease = Lease.granted(request, System.nanoTime(), 1, System.nanoTime());
     byte[] record =
         RedisIdempotencyStore.builder().namespace("test").records().inFlight(key, lease);
-    direct.set(key, record, SetParams.setParams().px(TTL.toMillis()));
+    direct.psetex(key, TTL.toMillis(), record);
     return new Claim.Acquired(lease);
   }
 

@@ -29,20 +29,22 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.JedisCluster;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** The contract on a real cluster of three primaries, and a slot that moves under load. */
 @Timeout(120)
+@SuppressWarnings("deprecation") // the client of every version of Jedis
 class RedisClusterContractTest extends RedisStoreContract {
 
   private static final int PRIMARIES = 3;
 
   private static ClusterProcess cluster;
-  private static RedisClusterClient direct;
+  private static JedisCluster direct;
 
   private final RedisIdempotencyStore store =
       RedisIdempotencyStore.builder().namespace("test").uri(cluster.uri()).build();
@@ -51,12 +53,11 @@ class RedisClusterContractTest extends RedisStoreContract {
   static void start() {
     cluster = ClusterProcess.start(PRIMARIES, 0);
     direct =
-        RedisClusterClient.builder()
-            .nodes(
-                cluster.nodes().stream()
-                    .map(node -> new HostAndPort("127.0.0.1", node.port()))
-                    .collect(Collectors.toSet()))
-            .build();
+        new JedisCluster(
+            cluster.nodes().stream()
+                .map(node -> new HostAndPort("127.0.0.1", node.port()))
+                .collect(Collectors.toSet()),
+            DefaultJedisClientConfig.builder().build());
   }
 
   @AfterAll

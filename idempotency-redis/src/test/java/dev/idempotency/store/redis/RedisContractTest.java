@@ -1,16 +1,16 @@
 package dev.idempotency.store.redis;
 
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.RedisProcess;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.UnifiedJedis;
 
 /** The contract on a real Redis. */
 class RedisContractTest extends RedisStoreContract {
 
   private static RedisProcess redis;
-  private static RedisClient direct;
+  private static DirectClient direct;
 
   private final RedisIdempotencyStore store =
       RedisIdempotencyStore.builder().namespace("test").uri(redis.uri()).build();
@@ -18,7 +18,7 @@ class RedisContractTest extends RedisStoreContract {
   @BeforeAll
   static void start() {
     redis = RedisProcess.start();
-    direct = RedisClient.create("127.0.0.1", redis.port());
+    direct = new DirectClient(redis.port());
   }
 
   @AfterAll

@@ -9,11 +9,11 @@ import dev.idempotency.store.Lease;
 import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.FreePort;
 import dev.idempotency.testing.RedisProcess;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.RedisClient;
 
 /** What a failover may lose, and what the store does about it: minReplicas, and no eviction. */
 class RedisDurabilityTest extends RedisFixture {
@@ -42,7 +42,7 @@ class RedisDurabilityTest extends RedisFixture {
     try (RedisProcess primary = RedisProcess.start();
         RedisProcess replica = replicaOf(primary);
         RedisIdempotencyStore store = replicated(primary).build();
-        RedisClient onReplica = RedisClient.create("127.0.0.1", replica.port())) {
+        DirectClient onReplica = new DirectClient(replica.port())) {
       Lease lease = acquire(store, request(key));
       assertThat(onReplica.exists(new KeySpace("idem:", "test").redisKey(key))).isTrue();
 

@@ -19,6 +19,7 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoreException.Reason;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
@@ -33,7 +34,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Protocol;
-import redis.clients.jedis.RedisClient;
 
 /**
  * Rows of the table "When things fail" of docs/semantics.md, which names these tests: states of
@@ -81,7 +81,7 @@ class RedisFailureTableTest extends RedisFixture {
       server.run(done).complete(OUTCOME);
       OwnedExecution running = server.run(key);
       try (RedisProcess replica = replicaOf(redis);
-          RedisClient onReplica = RedisClient.create("127.0.0.1", replica.port())) {
+          DirectClient onReplica = new DirectClient(replica.port())) {
         proxy.leadTo(replica);
 
         server.assertUnavailable(fresh);
@@ -104,7 +104,7 @@ class RedisFailureTableTest extends RedisFixture {
     Ledger ledger = new Ledger();
     try (RedisProcess primary = RedisProcess.start();
         RedisProcess replica = replicaOf(primary);
-        RedisClient onReplica = RedisClient.create("127.0.0.1", replica.port())) {
+        DirectClient onReplica = new DirectClient(replica.port())) {
       RedisStoreBuilder onPrimary = at(primary.uri());
       if (minReplicas) {
         onPrimary.minReplicas(1, Duration.ofMillis(100));
@@ -149,7 +149,7 @@ class RedisFailureTableTest extends RedisFixture {
     TestClock clock = new TestClock();
     try (RedisProcess own =
             RedisProcess.start("--rename-command", "CONFIG", "CONFIG-FOR-OPERATORS");
-        RedisClient operator = RedisClient.create("127.0.0.1", own.port());
+        DirectClient operator = new DirectClient(own.port());
         RedisIdempotencyStore checked = at(own.uri()).timeSource(clock).build()) {
       checked.complete(acquire(checked, request(key)), OUTCOME);
       setPolicy(operator, "allkeys-lru");
@@ -206,7 +206,7 @@ class RedisFailureTableTest extends RedisFixture {
     }
   }
 
-  private static void setPolicy(RedisClient operator, String policy) {
+  private static void setPolicy(DirectClient operator, String policy) {
     operator.sendCommand(
         () -> "CONFIG-FOR-OPERATORS".getBytes(UTF_8), "SET", "maxmemory-policy", policy);
   }

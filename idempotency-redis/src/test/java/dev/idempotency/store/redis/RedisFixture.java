@@ -14,6 +14,7 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoreException.Reason;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.FaultProxy;
 import dev.idempotency.testing.RedisProcess;
@@ -24,7 +25,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.RedisClient;
 
 /** A store behind a bad network to a real Redis, which the tests of a class share. */
 @Timeout(60)
@@ -38,7 +38,7 @@ abstract class RedisFixture {
   static final Outcome OUTCOME = Outcome.of("test/1", "transferred".getBytes(UTF_8));
 
   static RedisProcess redis;
-  static RedisClient direct;
+  static DirectClient direct;
 
   final FaultProxy proxy = FaultProxy.before(redis);
   final RedisIdempotencyStore store = at(proxy.uri()).build();
@@ -47,7 +47,7 @@ abstract class RedisFixture {
   @BeforeAll
   static void start() {
     redis = RedisProcess.start();
-    direct = RedisClient.create("127.0.0.1", redis.port());
+    direct = new DirectClient(redis.port());
   }
 
   @AfterAll

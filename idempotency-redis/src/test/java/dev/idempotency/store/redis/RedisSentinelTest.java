@@ -6,13 +6,13 @@ import dev.idempotency.Completion;
 import dev.idempotency.Decision;
 import dev.idempotency.OwnedExecution;
 import dev.idempotency.store.IdempotencyKey;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.RedisProcess;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.RedisClient;
 
 /** A real Sentinel that fails over a real primary. */
 class RedisSentinelTest extends RedisFixture {
@@ -44,7 +44,7 @@ class RedisSentinelTest extends RedisFixture {
         server.assertReplays(key, OUTCOME);
         assertThat(server.run(fresh).complete(OUTCOME).status())
             .isEqualTo(Completion.Status.RECORDED);
-        try (RedisClient onReplica = RedisClient.create("127.0.0.1", replica.port())) {
+        try (DirectClient onReplica = new DirectClient(replica.port())) {
           assertThat(onReplica.exists(redisKey(fresh))).isTrue();
         }
       }

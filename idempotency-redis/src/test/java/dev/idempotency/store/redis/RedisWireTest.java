@@ -15,6 +15,7 @@ import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.TimeSource;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.LoggedLines;
 import dev.idempotency.testing.RedisProcess;
 import java.lang.management.ManagementFactory;
@@ -30,7 +31,6 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Protocol;
-import redis.clients.jedis.RedisClient;
 
 /** What goes over the wire and stands in Redis: round trips, names, encodings. */
 class RedisWireTest {
@@ -42,14 +42,14 @@ class RedisWireTest {
   private static final String TEXT = "{\"id\":\"1\",\"note\":\"very secret\"}";
 
   private static RedisProcess redis;
-  private static RedisClient direct;
+  private static DirectClient direct;
 
   private final IdempotencyKey key = new IdempotencyKey("alice", "order-" + UUID.randomUUID());
 
   @BeforeAll
   static void start() {
     redis = RedisProcess.start();
-    direct = RedisClient.create("127.0.0.1", redis.port());
+    direct = new DirectClient(redis.port());
   }
 
   @AfterAll

@@ -7,6 +7,7 @@ import dev.idempotency.store.CompleteResult;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Lease;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.DirectClient;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,10 +17,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import redis.clients.jedis.Protocol;
-import redis.clients.jedis.RedisClient;
 
 /** Work for a store that must not notice a fault. */
-record StoreLoad(RedisIdempotencyStore store, RedisClient direct) {
+record StoreLoad(RedisIdempotencyStore store, DirectClient direct) {
 
   /** Several threads go through whole cycles while the fault happens again and again. */
   void during(Runnable fault) throws Exception {

@@ -12,6 +12,7 @@ import dev.idempotency.store.ReleaseResult;
 import dev.idempotency.store.StoreException;
 import dev.idempotency.store.StoreException.Reason;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.DirectClient;
 import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.FaultProxy.Action;
 import dev.idempotency.testing.FaultProxy.Direction;
@@ -31,7 +32,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
-import redis.clients.jedis.RedisClient;
 
 /** A Redis that cannot do the job is refused with what to do, and nothing is claimed on it. */
 class UnfitRedisTest extends RedisFixture {
@@ -161,7 +161,7 @@ class UnfitRedisTest extends RedisFixture {
   @Test
   void aNodeOfAClusterThatIsAddressedAsAServer() {
     try (RedisProcess node = RedisProcess.start("--cluster-enabled", "yes");
-        RedisClient onNode = RedisClient.create("127.0.0.1", node.port())) {
+        DirectClient onNode = new DirectClient(node.port())) {
       onNode.sendCommand(() -> "CLUSTER".getBytes(US_ASCII), "ADDSLOTSRANGE", "0", "1");
       // A cluster without all of its slots is down, which may pass.
       onNode.configSet("cluster-require-full-coverage", "no");
@@ -200,7 +200,7 @@ class UnfitRedisTest extends RedisFixture {
                   "+@all",
                   "-eval",
                   "-evalsha");
-          RedisClient direct = RedisClient.create("127.0.0.1", port)) {
+          DirectClient direct = new DirectClient(port)) {
         assertThat(late.port()).isPositive();
 
         assertThatThrownBy(() -> early.claim(request(key)))

@@ -1,0 +1,37 @@
+package dev.idempotency.store.redis;
+
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import org.junit.jupiter.api.Test;
+
+/** Which versions of Jedis the store starts on; {@code -Djedis.tested.version=5.2.0} is too old. */
+class JedisVersionTest {
+
+  @Test
+  void aJedisThatIsTooOldIsNamedWithThePropertyToSet() {
+    assumeTrue(major() < 6, "this Jedis is new enough");
+
+    assertThatThrownBy(
+            () ->
+                RedisIdempotencyStore.builder()
+                    .namespace("payments")
+                    .uri("redis://127.0.0.1:1")
+                    .build())
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("too old")
+        .hasMessageContaining("jedis.version");
+  }
+
+  @Test
+  void aJedisThatIsNewEnoughIsTaken() {
+    assumeTrue(major() >= 6, "this Jedis is too old");
+
+    assertThatCode(JedisVersion::check).doesNotThrowAnyException();
+  }
+
+  private static int major() {
+    return Integer.parseInt(System.getProperty("idempotency.test.jedis", "8").split("\\.", 2)[0]);
+  }
+}
