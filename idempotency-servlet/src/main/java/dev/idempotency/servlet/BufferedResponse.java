@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +30,7 @@ final class BufferedResponse extends ResponseHead {
   private String message = "";
   private boolean committed;
   private boolean flushed;
-  private boolean including;
+  private final BooleanSupplier included;
   private boolean streamAsked;
   private boolean writerAsked;
   private @Nullable ServletOutputStream stream;
@@ -42,10 +43,16 @@ final class BufferedResponse extends ResponseHead {
    * @param cap largest body that is held back, in bytes
    * @param memory that the body takes
    * @param listeners runs a write listener
+   * @param included whether an included resource writes now: it can change the body alone
    */
   BufferedResponse(
-      HttpServletResponse response, int cap, MemoryReservation memory, Executor listeners) {
+      HttpServletResponse response,
+      int cap,
+      MemoryReservation memory,
+      Executor listeners,
+      BooleanSupplier included) {
     super(HiddenResponse.of(response));
+    this.included = included;
     this.body =
         new ResponseBody(cap, memory, response.getBufferSize(), listeners, this::bodyCommits);
   }
@@ -182,18 +189,7 @@ final class BufferedResponse extends ResponseHead {
 
   @Override
   boolean isFixed() {
-    return committed || including;
-  }
-
-  /** From now on only the body can be changed. False if it is so already. */
-  boolean beginInclude() {
-    boolean outermost = !including;
-    including = true;
-    return outermost;
-  }
-
-  void endInclude() {
-    including = false;
+    return committed || included.getAsBoolean();
   }
 
   @Override
@@ -264,7 +260,7 @@ final class BufferedResponse extends ResponseHead {
 
   @Override
   public void sendError(int sc, @Nullable String text) {
-    if (including) {
+    if (included.getAsBoolean()) {
       return;
     }
     clearBody("sendError");
@@ -296,7 +292,7 @@ final class BufferedResponse extends ResponseHead {
 
   /** Of Servlet 6.1. */
   public void sendRedirect(String location, int sc, boolean clearBuffer) {
-    if (including) {
+    if (included.getAsBoolean()) {
       return;
     }
     if (clearBuffer) {
@@ -335,7 +331,7 @@ final class BufferedResponse extends ResponseHead {
 
   @Override
   public void reset() {
-    if (including) {
+    if (included.getAsBoolean()) {
       return;
     }
     clearBody("reset");

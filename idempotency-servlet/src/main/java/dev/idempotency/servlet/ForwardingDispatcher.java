@@ -5,17 +5,12 @@ import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
 import java.io.IOException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A dispatcher that does for the held response what containers do for their own only: clears it
- * before a forward (Servlet 6.0 section 9.4), and lets an included resource change nothing but the
- * body (section 9.3).
- *
- * @param held null while a request waits, when nobody is there to dispatch
+ * before a forward (Servlet 6.0 section 9.4).
  */
-record ForwardingDispatcher(RequestDispatcher container, @Nullable BufferedResponse held)
-    implements RequestDispatcher {
+record ForwardingDispatcher(RequestDispatcher container) implements RequestDispatcher {
 
   @Override
   public void forward(ServletRequest request, ServletResponse response)
@@ -27,14 +22,6 @@ record ForwardingDispatcher(RequestDispatcher container, @Nullable BufferedRespo
   @Override
   public void include(ServletRequest request, ServletResponse response)
       throws ServletException, IOException {
-    if (held == null || !held.beginInclude()) {
-      container.include(request, response);
-      return;
-    }
-    try {
-      container.include(request, response);
-    } finally {
-      held.endInclude();
-    }
+    container.include(request, response);
   }
 }

@@ -3,6 +3,7 @@ package dev.idempotency.servlet;
 import jakarta.servlet.AsyncContext;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
+import jakarta.servlet.DispatcherType;
 import jakarta.servlet.RequestDispatcher;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
@@ -60,6 +61,19 @@ class KeyedRequest extends HttpServletRequestWrapper {
     return true;
   }
 
+  /**
+   * Whether the container includes a resource now, by whichever dispatcher, and leaves it to its
+   * own response to ignore what that sets (Servlet 6.0 section 9.3). Jetty wraps the response that
+   * is handed to the resource instead, and this stays false.
+   */
+  boolean isIncluding() {
+    try {
+      return getDispatcherType() == DispatcherType.INCLUDE;
+    } catch (RuntimeException takenBackByTheContainer) {
+      return false;
+    }
+  }
+
   /** Runs a listener of the request's or the response's stream. */
   void listen(Runnable task) {
     if (!isAsyncStarted()) {
@@ -76,10 +90,7 @@ class KeyedRequest extends HttpServletRequestWrapper {
   @Override
   public @Nullable RequestDispatcher getRequestDispatcher(String path) {
     RequestDispatcher container = super.getRequestDispatcher(path);
-    Exchange owner = exchange;
-    return container == null
-        ? null
-        : new ForwardingDispatcher(container, owner == null ? null : owner.response());
+    return container == null ? null : new ForwardingDispatcher(container);
   }
 
   @Override

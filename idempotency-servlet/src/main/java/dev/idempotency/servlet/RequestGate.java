@@ -248,7 +248,8 @@ final class RequestGate {
             answer,
             policy.maxResponseBytes(settings.engine().config().maxOutcomeBytes()),
             request.memory().response(),
-            request::listen);
+            request::listen,
+            request::isIncluding);
     CompletableFuture<Decision> deciding = decide(request, operation, policy);
     if (!deciding.isDone() && isToWait(request, deciding)) {
       new WaitingRequest(

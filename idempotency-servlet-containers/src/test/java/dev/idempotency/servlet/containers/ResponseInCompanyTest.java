@@ -1,6 +1,7 @@
 package dev.idempotency.servlet.containers;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.Filter;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What becomes of a response between the handler, filters in front, and a replay. */
@@ -146,6 +148,85 @@ class ResponseInCompanyTest extends WithAndWithoutKey {
     assertThat(header(replay, "Vary")).isEqualTo("Accept");
     assertThat(header(replay, "Content-Language")).isEqualTo("de-DE");
     assertThat(header(replay, "Cache-Control")).isEqualTo("no-store");
+  }
+
+  /**
+   * Servlet 6.0 section 9.3: the container ignores what an included resource says of a response.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "of the request, write", "of the request, sendError", "of the request, reset",
+    "of the request, resetBuffer", "of the request, sendRedirect", "of the request, flush",
+    "of the context, write", "of the context, sendError", "of the context, reset",
+    "of the context, resetBuffer", "of the context, sendRedirect", "of the context, flush",
+    "by name, write"
+  })
+  void whatAnIncludedResourceSaysOfTheResponseIsIgnoredAsWithoutAKey(String dispatcher, String call)
+      throws Exception {
+    // Undertow drops the body for these, and ignores the rest of them.
+    assumeFalse(
+        Container.nameOfThisRun().equals("Undertow")
+            && (call.equals("reset") || call.equals("sendRedirect")));
+    serveAlone(
+        (request, response) -> {
+          if (request.getDispatcherType() == DispatcherType.INCLUDE) {
+            runs.decrementAndGet();
+            response.setStatus(404);
+            response.setHeader("Content-Disposition", "attachment");
+            response.addHeader("ETag", "\"of the part\"");
+            response.setDateHeader("Last-Modified", 0);
+            response.setLocale(Locale.GERMANY);
+            response.setContentType("text/html;charset=UTF-8");
+            response.addCookie(new Cookie("of", "part"));
+            response.getWriter().print("the part");
+            switch (call) {
+              case "sendError" -> response.sendError(500, "of the part");
+              case "reset" -> response.reset();
+              case "resetBuffer" -> response.resetBuffer();
+              case "sendRedirect" -> response.sendRedirect("/elsewhere");
+              case "flush" -> response.flushBuffer();
+              default -> {}
+            }
+            return;
+          }
+          response.setContentType("text/plain;charset=UTF-8");
+          response.setHeader("Cache-Control", "max-age=5");
+          response.getWriter().print("before ");
+          String path = "/v1/part";
+          switch (dispatcher) {
+            case "of the request" -> request.getRequestDispatcher(path).include(request, response);
+            case "of the context" ->
+                request.getServletContext().getRequestDispatcher(path).include(request, response);
+            default ->
+                request
+                    .getServletContext()
+                    .getNamedDispatcher(request.getHttpServletMapping().getServletName())
+                    .include(request, response);
+          }
+          if (!call.equals("flush")) {
+            response.setHeader("Content-Language", "en");
+          }
+        });
+
+    HttpResponse<String> without = send(post(""));
+    HttpResponse<String> first = send(post(""), "k");
+    HttpResponse<String> replay = send(post(""), "k");
+    assertThat(List.of(first.body(), replay.body())).containsOnly(without.body());
+    assertThat(header(replay, "Idempotent-Replayed")).isEqualTo("true");
+    for (HttpResponse<String> each : List.of(first, replay)) {
+      assertThat(each.statusCode()).isEqualTo(without.statusCode());
+      for (String name :
+          List.of(
+              "Cache-Control",
+              "Content-Disposition",
+              "Content-Language",
+              "Content-Type",
+              "ETag",
+              "Last-Modified")) {
+        assertThat(header(each, name)).as(name).isEqualTo(header(without, name));
+      }
+    }
+    assertThat(header(first, "Set-Cookie")).isEqualTo(header(without, "Set-Cookie"));
   }
 
   @Test
