@@ -62,7 +62,7 @@ final class FormFields {
   }
 
   /** How many of a name's values come from the query. */
-  private static Map<String, Integer> queryCounts(
+  static Map<String, Integer> queryCounts(
       @Nullable String query, Map<String, String[]> parameters) {
     if (query == null || query.isEmpty()) {
       return Map.of();

@@ -86,7 +86,8 @@ final class MultipartBody {
         .sum();
   }
 
-  private static byte[] digest(Collection<Part> parts) throws IOException {
+  /** Of parts in their order: header fields and content. */
+  static byte[] digest(Collection<Part> parts) throws IOException {
     MessageDigest sha256;
     try {
       sha256 = MessageDigest.getInstance("SHA-256");

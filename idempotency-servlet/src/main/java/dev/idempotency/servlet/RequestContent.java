@@ -74,7 +74,9 @@ final class RequestContent {
               && http.getAttribute(TOMCAT_PARSE_FAILED) == null;
       return lost
           ? usable(http, answer, new RequestBody.Reading.Incomplete(), memory, cap)
-          : new Reading.Usable(new FormRequest(http, answer, memory, form), form.digest());
+          : new Reading.Usable(
+              new FormRequest(http, answer, memory, form),
+              joined(form.digest(), OtherReadings.ofForm(http)));
     }
     // For this method, or this size, the container parses no forms.
     return usable(http, answer, rest, memory, cap);
@@ -136,7 +138,9 @@ final class RequestContent {
       if (!memory.resizeContent(parsed.memory())) {
         return full();
       }
-      return new Reading.Usable(new KeyedRequest(http, answer, memory), parsed.digest());
+      return new Reading.Usable(
+          new KeyedRequest(http, answer, memory),
+          joined(parsed.digest(), OtherReadings.ofParts(http)));
     }
     if (!(parts instanceof MultipartBody.Reading.NotParsed notParsed)) {
       return tooLarge(cap);
