@@ -1,7 +1,11 @@
 package dev.idempotency.testing;
 
+import redis.clients.jedis.BuilderFactory;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.providers.PooledConnectionProvider;
@@ -20,5 +24,13 @@ public final class DirectClient extends UnifiedJedis {
             new HostAndPort("127.0.0.1", port),
             DefaultJedisClientConfig.builder().protocol(RedisProtocol.RESP3).build()),
         RedisProtocol.RESP3);
+  }
+
+  /** Not in every version. */
+  @Override
+  public String info(String section) {
+    return executeCommand(
+        new CommandObject<>(
+            new CommandArguments(Protocol.Command.INFO).add(section), BuilderFactory.STRING));
   }
 }

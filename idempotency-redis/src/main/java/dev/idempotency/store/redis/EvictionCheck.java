@@ -110,7 +110,7 @@ final class EvictionCheck {
    */
   private String policy() {
     if (!ClusterNodes.isCluster(jedis)) {
-      return policyIn(jedis.info("memory"));
+      return policyIn(Info.of(jedis, "memory"));
     }
     RuntimeException silence = null;
     for (ConnectionPool node : ClusterNodes.pools(jedis)) {

@@ -5,8 +5,8 @@ import redis.clients.jedis.UnifiedJedis;
 /** Refuses a Jedis that the store does not run on, before it fails somewhere in the middle. */
 final class JedisVersion {
 
-  /** In no version before 6.0. */
-  private static final String IN_SIX = "redis.clients.jedis.SslOptions";
+  /** In no version before 5.2. */
+  private static final String NEW = "redis.clients.jedis.csc.Cache";
 
   private JedisVersion() {}
 
@@ -17,7 +17,7 @@ final class JedisVersion {
    */
   static void check() {
     try {
-      Class.forName(IN_SIX, false, UnifiedJedis.class.getClassLoader());
+      Class.forName(NEW, false, UnifiedJedis.class.getClassLoader());
     } catch (ClassNotFoundException e) {
       throw new IllegalStateException(
           "the Jedis on the class path is too old for the Redis store: set redis.clients:jedis to"

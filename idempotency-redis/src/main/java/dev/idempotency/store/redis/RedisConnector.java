@@ -1,19 +1,21 @@
 package dev.idempotency.store.redis;
 
 import dev.idempotency.store.redis.RedisAddress.Credentials;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocketFactory;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPoolConfig;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.RedisProtocol;
-import redis.clients.jedis.SslOptions;
-import redis.clients.jedis.SslVerifyMode;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.providers.PooledConnectionProvider;
 
@@ -101,7 +103,7 @@ record RedisConnector(
     DefaultJedisClientConfig.Builder config =
         DefaultJedisClientConfig.builder().timeoutMillis((int) timeout.toMillis());
     if (address.tls()) {
-      config.sslOptions(SslOptions.builder().sslVerifyMode(SslVerifyMode.FULL).build());
+      config.ssl(true).sslSocketFactory(trustedByTheJvm()).sslParameters(checkedNames());
     }
     credentials.ifPresent(
         each -> {
@@ -111,6 +113,25 @@ record RedisConnector(
           config.password(each.password());
         });
     return config;
+  }
+
+  /** Not the default one, which keeps the trust store that was set when somebody first asked. */
+  private static SSLSocketFactory trustedByTheJvm() {
+    try {
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(null, null, null);
+      return context.getSocketFactory();
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(
+          "this JVM cannot make TLS connections: check its trust store", e);
+    }
+  }
+
+  /** As HTTPS does: the certificate must have the name that was connected to. */
+  private static SSLParameters checkedNames() {
+    SSLParameters parameters = new SSLParameters();
+    parameters.setEndpointIdentificationAlgorithm("HTTPS");
+    return parameters;
   }
 
   Set<HostAndPort> nodes() {

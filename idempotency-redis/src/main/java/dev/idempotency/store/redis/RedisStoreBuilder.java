@@ -319,7 +319,7 @@ public final class RedisStoreBuilder {
    * @throws IllegalStateException if this Redis cannot do the job: too old, a read-only replica,
    *     wrong credentials, missing rights, no Redis at all, a maxmemory-policy other than
    *     noeviction without {@link #allowEviction}; or if a Cluster or the Sentinels cannot be
-   *     reached; or if Jedis is older than 6.0. The message says what to do
+   *     reached; or if Jedis is older than 5.2. The message says what to do
    */
   public RedisIdempotencyStore build() {
     JedisVersion.check();

@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.BinaryJedisPubSub;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * The one subscriber connection of a store: hears which awaited keys have settled.
@@ -80,6 +81,7 @@ final class SettledFeed implements AutoCloseable {
         connection = unlimited;
         if (closed.getCount() > 0) {
           jedis.subscribe(new Subscription(listener), channel);
+          lost(new JedisException("it ended"));
         }
       } catch (RuntimeException | Error e) {
         lost(e);

@@ -127,7 +127,7 @@ final class Unfit {
       return Optional.empty();
     }
     try {
-      Matcher matcher = VERSION.matcher(jedis.info("server"));
+      Matcher matcher = VERSION.matcher(Info.of(jedis, "server"));
       return matcher.find() ? Optional.of(matcher) : Optional.empty();
     } catch (RuntimeException e) {
       return Optional.empty();
