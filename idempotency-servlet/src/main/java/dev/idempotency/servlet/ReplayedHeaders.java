@@ -9,29 +9,44 @@ import java.util.TreeSet;
 final class ReplayedHeaders {
 
   /**
-   * What describes the body ({@code Content-Encoding} too: the recorded bytes mean nothing without
-   * it), what says how to keep it, and what protects the browser that shows it.
+   * What describes the body ({@code Content-Encoding} and {@code Content-Range} too: the recorded
+   * bytes mean nothing without them), what says how to keep it, and what protects the browser that
+   * shows it.
    */
   private static final Set<String> ALWAYS =
       Set.of(
+          "accept-ranges",
+          "allow",
           "cache-control",
+          "content-digest",
           "content-disposition",
           "content-encoding",
           "content-language",
           "content-location",
+          "content-range",
           "content-security-policy",
           "content-security-policy-report-only",
           "content-type",
+          "cross-origin-embedder-policy",
+          "cross-origin-embedder-policy-report-only",
+          "cross-origin-opener-policy",
+          "cross-origin-opener-policy-report-only",
+          "cross-origin-resource-policy",
           "etag",
           "expires",
           "last-modified",
           "link",
           "location",
+          "permissions-policy",
           "pragma",
+          "preference-applied",
           "referrer-policy",
+          "repr-digest",
+          "strict-transport-security",
           "vary",
           "x-content-type-options",
-          "x-frame-options");
+          "x-frame-options",
+          "x-permitted-cross-domain-policies");
 
   /**
    * Credentials, our own marks, the identity of one exchange, and what RFC 9110 section 7.6.1 binds

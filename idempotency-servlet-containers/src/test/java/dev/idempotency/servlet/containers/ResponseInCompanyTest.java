@@ -8,8 +8,10 @@ import jakarta.servlet.Filter;
 import jakarta.servlet.http.Cookie;
 import jakarta.servlet.http.HttpServletResponse;
 import java.net.http.HttpResponse;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -227,6 +229,43 @@ class ResponseInCompanyTest extends WithAndWithoutKey {
       }
     }
     assertThat(header(first, "Set-Cookie")).isEqualTo(header(without, "Set-Cookie"));
+  }
+
+  @Test
+  void fieldsByWhichAnAnswerIsUnderstoodAreReplayed() throws Exception {
+    Map<String, String> fields = new LinkedHashMap<>();
+    fields.put("Accept-Ranges", "bytes");
+    fields.put("Allow", "POST, PATCH");
+    fields.put("Content-Digest", "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:");
+    fields.put("Content-Range", "bytes 0-3/10");
+    fields.put("Cross-Origin-Embedder-Policy", "require-corp");
+    fields.put("Cross-Origin-Embedder-Policy-Report-Only", "require-corp");
+    fields.put("Cross-Origin-Opener-Policy", "same-origin");
+    fields.put("Cross-Origin-Opener-Policy-Report-Only", "same-origin");
+    fields.put("Cross-Origin-Resource-Policy", "cross-origin");
+    fields.put("Permissions-Policy", "camera=()");
+    fields.put("Preference-Applied", "return=minimal");
+    fields.put("Repr-Digest", "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:");
+    fields.put("Strict-Transport-Security", "max-age=60");
+    fields.put("X-Permitted-Cross-Domain-Policies", "none");
+    List<String> ofOneExchange =
+        List.of("Age", "Clear-Site-Data", "Retry-After", "Server-Timing", "Signature");
+    serveAlone(
+        (request, response) -> {
+          response.setStatus(206);
+          fields.forEach(response::setHeader);
+          ofOneExchange.forEach(name -> response.setHeader(name, "1"));
+          response.getOutputStream().print("part");
+        });
+
+    HttpResponse<String> without = send(post(""));
+    HttpResponse<String> replay = assertAsWithout(post(""));
+    fields.forEach(
+        (name, value) -> {
+          assertThat(header(without, name)).as(name).isEqualTo(value);
+          assertThat(header(replay, name)).as(name).isEqualTo(value);
+        });
+    ofOneExchange.forEach(name -> assertThat(header(replay, name)).as(name).isEmpty());
   }
 
   @Test
