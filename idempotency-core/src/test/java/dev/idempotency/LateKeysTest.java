@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
+import dev.idempotency.store.StoredRecord;
 import dev.idempotency.store.memory.InMemoryIdempotencyStore;
 import dev.idempotency.testing.FlakyStore;
 import dev.idempotency.testing.TestClock;
@@ -153,6 +154,34 @@ class LateKeysTest {
         .isEqualTo(new Decision.KeyExpired(old));
     Operation redated = transfer(uuid7(old)).withFirstSent(clock.now());
     assertThat(engine.begin(redated)).isInstanceOf(Decision.KeyExpired.class);
+  }
+
+  /** Minutes of the operation's own TTL, minutes until the retry, whether it may run. */
+  @ParameterizedTest
+  @CsvSource({"60,54,true", "60,56,false", "2880,1500,true", "2880,2876,false"})
+  void ttlOfTheOperationCountsWhereItHasOne(int ttl, int later, boolean runs) {
+    IdempotencyEngine engine = engine(LateKeys.REFUSE);
+    Operation transfer = transfer(uuid7(clock.now())).withTtl(Duration.ofMinutes(ttl));
+    threads.advance(Duration.ofMinutes(later));
+
+    Decision decision = engine.begin(transfer);
+
+    assertThat(decision instanceof Decision.Proceed).isEqualTo(runs);
+    assertThat(decision instanceof Decision.KeyExpired).isEqualTo(!runs);
+  }
+
+  @Test
+  void lateRetryOfAReleasedKeyDoesNotRun() {
+    IdempotencyEngine engine = engine(LateKeys.REFUSE);
+    Instant minted = clock.now().minus(TTL.minus(SKEW).minusSeconds(30));
+    Operation transfer = transfer(uuid7(minted));
+    proceed(engine.begin(transfer)).release();
+    threads.advance(Duration.ofSeconds(40));
+
+    assertThat(store.find(List.of(transfer.key())).get(0))
+        .get()
+        .isInstanceOf(StoredRecord.Released.class);
+    assertThat(engine.begin(transfer)).isInstanceOf(Decision.KeyExpired.class);
   }
 
   @ParameterizedTest

@@ -458,6 +458,64 @@ class PendingWritesTest extends EngineFixture {
   }
 
   @Test
+  void aReleaseThatWaitsIsTriedAsSoonAsItsNodeAnswersAnybody() {
+    IdempotencyEngine engine = engine(config());
+    OwnedExecution execution = proceed(engine.begin(TRANSFER));
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    execution.release();
+    threads.advance(Duration.ofSeconds(5));
+    store.fault = FlakyStore.Fault.NONE;
+    assertThat(engine.pendingWrites()).isEqualTo(1);
+
+    proceed(engine.begin(numbered(1)));
+    threads.advance(Duration.ZERO);
+
+    assertThat(engine.pendingWrites()).isZero();
+  }
+
+  @Test
+  void aNodeThatComesBackAgainAndAgainIsNotAskedMoreOftenWhenItIsDown() {
+    IdempotencyEngine engine = engine(config());
+    List<OwnedExecution> running = running(engine, 50);
+    store.fault = FlakyStore.Fault.REQUEST_LOST;
+    running.forEach(execution -> execution.complete(OUTCOME));
+    for (int i = 0; i < 10; i++) {
+      threads.advance(Duration.ofSeconds(12));
+      store.fault = FlakyStore.Fault.NONE;
+      proceed(engine.begin(numbered(100 + i))).release();
+      store.fault = FlakyStore.Fault.REQUEST_LOST;
+      threads.advance(Duration.ZERO);
+    }
+    long before = store.calls("complete");
+
+    threads.advance(Duration.ofMinutes(1));
+
+    assertThat(store.calls("complete") - before).isBetween(30L, 66L);
+  }
+
+  @Test
+  void aBacklogThatIsFullAgainAfterItWasEmptyIsToldAgain() {
+    IdempotencyEngine engine = engine(config().maxPending(1));
+    for (int time = 0; time < 2; time++) {
+      List<OwnedExecution> running =
+          List.of(
+              proceed(engine.begin(numbered(3 * time))),
+              proceed(engine.begin(numbered(3 * time + 1))),
+              proceed(engine.begin(numbered(3 * time + 2))));
+      store.fault = FlakyStore.Fault.REQUEST_LOST;
+      try (LoggedLines log = new LoggedLines(IdempotencyEngine.class.getName())) {
+        running.forEach(execution -> execution.complete(OUTCOME));
+
+        assertThat(log.lines().stream().filter(line -> line.startsWith("SEVERE full:"))).hasSize(1);
+      }
+      assertThat(events.count("lost")).isEqualTo(2 * (time + 1));
+      store.fault = FlakyStore.Fault.NONE;
+      threads.advance(Duration.ofSeconds(20));
+      assertThat(engine.pendingWrites()).isZero();
+    }
+  }
+
+  @Test
   void anOutcomeWaitsForItsTtlAndIsThenReportedAsLost() {
     Duration ttl = Duration.ofHours(1);
     IdempotencyEngine engine = engine(config().ttl(ttl));

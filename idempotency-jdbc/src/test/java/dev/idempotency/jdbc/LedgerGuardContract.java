@@ -462,12 +462,14 @@ abstract class LedgerGuardContract {
   void rowThatDoesNotOutliveItsRecordIsRefusedBeforeTheEffectCommits() throws SQLException {
     LedgerGuard forgetful = LedgerGuard.create(settings().retention(Owner.TTL).build());
     try (Connection connection = transaction()) {
+      effect(connection, 7);
       assertThatThrownBy(() -> forgetful.record(connection, new Owner(KEY, 7), FIRST))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("retention of the ledger must be longer than the TTL of its keys");
       connection.commit();
     }
     assertThat(rows(table)).isZero();
+    assertThat(effectsCommitted()).isZero();
   }
 
   @Test
