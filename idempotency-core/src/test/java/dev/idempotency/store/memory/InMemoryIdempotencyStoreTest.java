@@ -91,6 +91,33 @@ class InMemoryIdempotencyStoreTest {
     acquire(small, 4);
   }
 
+  @Test
+  void theOldestIsPurgedFirstWhateverItsKey() {
+    for (int i = 2; i >= 0; i--) {
+      acquire(store, i);
+      clock.advance(Duration.ofSeconds(1));
+    }
+    clock.advance(TTL.minusSeconds(3));
+
+    for (int left = 2; left >= 0; left--) {
+      store.find(List.of());
+      assertThat(store.records().size()).isEqualTo(left);
+      clock.advance(Duration.ofSeconds(1));
+    }
+  }
+
+  @Test
+  void keyAndOutcomeAreCounted() {
+    int withoutOutcome =
+        RecordTable.RECORD_BYTES + 2 * (key.scope().length() + key.value().length());
+    Lease lease = acquire();
+    assertThat(store.records().bytes()).isEqualTo(withoutOutcome);
+
+    store.complete(lease, OUTCOME);
+
+    assertThat(store.records().bytes()).isEqualTo(withoutOutcome + OUTCOME.size());
+  }
+
   /** Else the process dies of memory before the store refuses a key. */
   @Test
   void recordsTakeNoMoreOfTheHeapThanIsCounted() {

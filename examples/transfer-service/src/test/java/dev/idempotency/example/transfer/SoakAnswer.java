@@ -11,6 +11,7 @@ import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -132,7 +133,10 @@ record SoakAnswer(Kind kind, String result) {
                     : text.contains("the ledger") ? Kind.LEDGER_UNAVAILABLE : Kind.NO_ANSWER);
         case DEADLINE_EXCEEDED, CANCELLED -> of(Kind.NO_ANSWER);
         case UNKNOWN ->
-            text.contains("transfer") ? of(Kind.IN_DOUBT) : failed(e.getStatus().toString());
+            // No answer of the server's: the channel says so of a connection that has just ended.
+            e.getStatus().getCause() instanceof ClosedChannelException
+                ? of(Kind.NO_ANSWER)
+                : text.contains("transfer") ? of(Kind.IN_DOUBT) : failed(e.getStatus().toString());
         default -> failed(e.getStatus().toString());
       };
     }
