@@ -7,8 +7,10 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.Charset;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -255,16 +257,30 @@ final class Answers {
     if (body.length > response.getBufferSize()) {
       response.setContentLength(body.length);
     }
-    OutputStream out;
-    try {
-      out = response.getOutputStream();
-    } catch (IllegalStateException writerInUse) {
-      // Somebody in front, or a handler that failed, has opened the writer.
-      out = new DecodingStream(response.getWriter(), UTF_8);
-    }
+    OutputStream out = target(response);
     // In pieces, because Jetty commits for one large write what it buffers for many small ones.
     for (int from = 0; from < body.length; from += PIECE) {
       out.write(body, from, Math.min(PIECE, body.length - from));
+    }
+  }
+
+  private static OutputStream target(HttpServletResponse response) throws IOException {
+    String type = String.valueOf(response.getContentType()).toLowerCase(Locale.ROOT);
+    if (RequestWrappers.replaceWriterAlone(response)) {
+      if (type.contains("charset=")) {
+        return new DecodingStream(
+            response.getWriter(), Charset.forName(response.getCharacterEncoding()));
+      }
+      if (type.equals(ProblemDocument.MEDIA_TYPE)) {
+        response.setCharacterEncoding(UTF_8.name());
+        return new DecodingStream(response.getWriter(), UTF_8);
+      }
+    }
+    try {
+      return response.getOutputStream();
+    } catch (IllegalStateException writerInUse) {
+      // Somebody in front, or a handler that failed, has opened the writer.
+      return new DecodingStream(response.getWriter(), UTF_8);
     }
   }
 }

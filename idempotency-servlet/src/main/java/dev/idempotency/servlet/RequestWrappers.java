@@ -2,10 +2,13 @@ package dev.idempotency.servlet;
 
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletRequestWrapper;
+import jakarta.servlet.ServletResponse;
+import jakarta.servlet.ServletResponseWrapper;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import java.util.function.UnaryOperator;
 
-/** What filters in front have put around the container's request. */
+/** What filters in front have put around the container's request and response. */
 final class RequestWrappers {
 
   private RequestWrappers() {}
@@ -22,6 +25,23 @@ final class RequestWrappers {
     return false;
   }
 
+  /**
+   * Whether of the two ways to write a response the wrappers in front replace the writer alone:
+   * what is written to its stream would go past them, and keep them from using their own writer.
+   */
+  static boolean replaceWriterAlone(HttpServletResponse response) {
+    boolean writer = false;
+    ServletResponse current = response;
+    while (current instanceof ServletResponseWrapper wrapper) {
+      if (replaces(wrapper.getClass(), "getOutputStream")) {
+        return false;
+      }
+      writer |= replaces(wrapper.getClass(), "getWriter");
+      current = wrapper.getResponse();
+    }
+    return writer;
+  }
+
   private static boolean replaces(Class<?> wrapper, String method, Class<?>... parameters) {
     try {
       return !wrapper
@@ -30,7 +50,7 @@ final class RequestWrappers {
           .getName()
           .startsWith("jakarta.");
     } catch (NoSuchMethodException e) {
-      throw new IllegalArgumentException("no method " + method + " in ServletRequest", e);
+      throw new IllegalArgumentException("the Servlet API has no method " + method, e);
     }
   }
 
