@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /** Two services on one Redis and one ledger, and what goes wrong with them. */
@@ -58,8 +59,17 @@ final class SoakServers implements AutoCloseable {
               int index = dice.nextInt(SERVERS);
               ServiceProcess frozen = get(index).process();
               frozen.freeze();
-              restart(1 - index);
+              // A start may wait for what the frozen one has locked in the database.
+              FutureTask<Void> restart =
+                  new FutureTask<>(
+                      () -> {
+                        restart(1 - index);
+                        return null;
+                      });
+              new Thread(restart, "restart").start();
+              SoakFaults.pass(LEASE.multipliedBy(2));
               frozen.thaw();
+              restart.get();
             });
   }
 
