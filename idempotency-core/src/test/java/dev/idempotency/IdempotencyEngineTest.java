@@ -9,6 +9,7 @@ import dev.idempotency.store.Fingerprint;
 import dev.idempotency.store.IdempotencyKey;
 import dev.idempotency.store.Outcome;
 import dev.idempotency.store.StoredRecord;
+import dev.idempotency.testing.Eventually;
 import dev.idempotency.testing.FlakyStore;
 import java.time.Duration;
 import java.time.Instant;
@@ -407,7 +408,8 @@ class IdempotencyEngineTest extends EngineFixture {
 
     engine.close();
 
-    assertThat(events.names).contains("lost");
+    // What is just being tried as the engine closes is reported when that has failed.
+    Eventually.await("the report", () -> events.names.contains("lost"));
   }
 
   @Test
