@@ -7,8 +7,8 @@ import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.UnifiedJedis;
 
 /**
- * Opens pipelines on every version of Jedis: {@code pipelined} returns another type in 6 and 7.0,
- * and a call of it is bound to the type that it was compiled with.
+ * Opens pipelines on every version of Jedis: {@code pipelined} returns another type before 7, and a
+ * call of it is bound to the type that it was compiled with.
  */
 final class Pipelines {
 

@@ -8,8 +8,8 @@ import redis.clients.jedis.params.SetParams;
 /**
  * {@code NX PX ttl}, the options of a claim. Immutable and thread-safe.
  *
- * <p>Written out here: the setters of {@code SetParams} return other types in Jedis 7, so a call
- * that is compiled with one version fails with another.
+ * <p>Written out here: in Jedis 6 the setters of {@code SetParams} return another type than in the
+ * versions before and after, so a call that is compiled with one version fails with another.
  */
 final class SetIfAbsent extends SetParams {
 

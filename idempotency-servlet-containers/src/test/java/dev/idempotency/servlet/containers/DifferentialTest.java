@@ -192,7 +192,8 @@ class DifferentialTest {
     }
     try {
       HttpResponse<byte[]> response =
-          client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+          client.send(
+              InCompany.onItsOwnConnection(request), HttpResponse.BodyHandlers.ofByteArray());
       return new Answer(
           response.statusCode(),
           new TreeMap<>(response.headers().map()),

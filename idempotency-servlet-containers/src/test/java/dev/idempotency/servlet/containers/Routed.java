@@ -30,7 +30,8 @@ abstract class Routed extends InCompany {
 
   private static final String CONTROL = "X-Control";
 
-  private static volatile HttpClient client = newClient();
+  private static final HttpClient CLIENT =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
   /** What ran, in its order. */
   final List<String> operations = Collections.synchronizedList(new ArrayList<>());
@@ -101,17 +102,7 @@ abstract class Routed extends InCompany {
 
   /** Sends it past our filter. */
   static HttpResponse<String> sendAsControl(HttpRequest.Builder request) throws Exception {
-    HttpResponse<String> response = send(request.copy().header(CONTROL, "yes"), null);
-    if (response.statusCode() == 400) {
-      // Jetty closes the connection after a path with %00, and does not announce it: the next
-      // request would race with the end of its connection, and a POST is not sent again.
-      client = newClient();
-    }
-    return response;
-  }
-
-  private static HttpClient newClient() {
-    return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    return send(request.copy().header(CONTROL, "yes"), null);
   }
 
   /** A request of this path, without a body. */
@@ -132,6 +123,6 @@ abstract class Routed extends InCompany {
     if (key != null) {
       sent.header("Idempotency-Key", key);
     }
-    return client.sendAsync(sent.build(), BodyHandlers.ofString());
+    return CLIENT.sendAsync(onItsOwnConnection(sent), BodyHandlers.ofString());
   }
 }

@@ -9,10 +9,11 @@ import dev.idempotency.IdempotencyEngine;
 import dev.idempotency.client.RetryingHttpClient;
 import dev.idempotency.grpc.IdempotencyInterceptor;
 import dev.idempotency.v1.PolicyProto;
+import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.net.ServerSocket;
-import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -49,9 +50,8 @@ class ApplicationTest {
         new ProcessBuilder(
                 binary.getPath(), "--port", "" + port, "--save", "", "--bind", "127.0.0.1")
             .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .start();
-    awaitListening(port);
+    awaitReady(redis);
     application =
         SpringApplication.run(
             Application.class, "--server.port=0", "--redis=redis://127.0.0.1:" + port);
@@ -168,17 +168,12 @@ class ApplicationTest {
     }
   }
 
-  private static void awaitListening(int port) throws Exception {
-    long end = System.nanoTime() + 20_000_000_000L;
-    while (true) {
-      try (Socket socket = new Socket("127.0.0.1", port)) {
-        return;
-      } catch (IOException e) {
-        if (System.nanoTime() > end) {
-          throw e;
-        }
-        Thread.sleep(20);
-      }
+  private static void awaitReady(Process server) throws IOException {
+    BufferedReader said = new BufferedReader(new InputStreamReader(server.getInputStream()));
+    String line = said.readLine();
+    while (line != null && !line.contains("Ready to accept connections")) {
+      line = said.readLine();
     }
+    assertNotNull(line, "Redis does not start");
   }
 }
