@@ -192,8 +192,7 @@ class DifferentialTest {
     }
     try {
       HttpResponse<byte[]> response =
-          client.send(
-              InCompany.onItsOwnConnection(request), HttpResponse.BodyHandlers.ofByteArray());
+          client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
       return new Answer(
           response.statusCode(),
           new TreeMap<>(response.headers().map()),

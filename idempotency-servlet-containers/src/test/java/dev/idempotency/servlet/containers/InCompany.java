@@ -125,15 +125,6 @@ abstract class InCompany {
     };
   }
 
-  /**
-   * Sends it on a connection of its own. Jetty closes one, and does not announce it, where it has
-   * answered before a body that nobody reads had come: the next request on it would race with its
-   * end, and a POST is not sent again.
-   */
-  static HttpRequest onItsOwnConnection(HttpRequest.Builder request) {
-    return request.setHeader("Connection", "close").build();
-  }
-
   /** A client of one started application. */
   record Company(int port) {
 
@@ -148,7 +139,7 @@ abstract class InCompany {
       if (key != null) {
         request.header("Idempotency-Key", key);
       }
-      return CLIENT.sendAsync(onItsOwnConnection(request), BodyHandlers.ofString(UTF_8));
+      return CLIENT.sendAsync(request.build(), BodyHandlers.ofString(UTF_8));
     }
 
     HttpResponse<String> post(String path, @Nullable String key) throws Exception {

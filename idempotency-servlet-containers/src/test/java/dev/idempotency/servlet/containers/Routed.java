@@ -30,8 +30,7 @@ abstract class Routed extends InCompany {
 
   private static final String CONTROL = "X-Control";
 
-  private static final HttpClient CLIENT =
-      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+  private static volatile HttpClient client = newClient();
 
   /** What ran, in its order. */
   final List<String> operations = Collections.synchronizedList(new ArrayList<>());
@@ -102,7 +101,17 @@ abstract class Routed extends InCompany {
 
   /** Sends it past our filter. */
   static HttpResponse<String> sendAsControl(HttpRequest.Builder request) throws Exception {
-    return send(request.copy().header(CONTROL, "yes"), null);
+    HttpResponse<String> response = send(request.copy().header(CONTROL, "yes"), null);
+    if (response.statusCode() == 400) {
+      // Jetty closes the connection after a path with %00, and does not announce it: the next
+      // request would race with the end of its connection, and a POST is not sent again.
+      client = newClient();
+    }
+    return response;
+  }
+
+  private static HttpClient newClient() {
+    return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   }
 
   /** A request of this path, without a body. */
@@ -123,6 +132,6 @@ abstract class Routed extends InCompany {
     if (key != null) {
       sent.header("Idempotency-Key", key);
     }
-    return CLIENT.sendAsync(onItsOwnConnection(sent), BodyHandlers.ofString());
+    return client.sendAsync(sent.build(), BodyHandlers.ofString());
   }
 }

@@ -56,7 +56,7 @@ abstract class WithAndWithoutKey extends InCompany {
   }
 
   static HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
-    return CLIENT.send(onItsOwnConnection(request), BodyHandlers.ofString());
+    return CLIENT.send(request.build(), BodyHandlers.ofString());
   }
 
   static HttpResponse<String> send(HttpRequest.Builder request, String key) throws Exception {
